@@ -1,0 +1,318 @@
+"""The one tree of settings: typed, frozen, strict; read from YAML, overridden by ``key=value``.
+
+The environment holds only addresses and secrets (``ADCRAFT_HOME``, ``MLFLOW_TRACKING_URI``,
+``RAY_ADDRESS``, ``RAY_AUTH_TOKEN``). ``configs/reference.yaml`` lists every key with its default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from adcraft.errors import SettingsError
+
+
+class Strict(BaseModel):
+    """Base of all settings: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class SplitSettings(Strict):
+    """How products are divided. The fractions add up to one."""
+
+    train: float = Field(0.8, gt=0, lt=1)
+    validation: float = Field(0.1, gt=0, lt=1)
+    test: float = Field(0.1, gt=0, lt=1)
+    seed: int = 13
+
+    @model_validator(mode="after")
+    def _add_up(self) -> SplitSettings:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(
+                f"train {self.train} + validation {self.validation} + test {self.test} = {total:g}, "
+                "and must be 1"
+            )
+        return self
+
+
+class DataSettings(Strict):
+    """Where the products come from, and how they become a prepared dataset."""
+
+    source: str = Field("", description="file, folder, glob, or hf:NAME[:SPLIT] of the feed")
+    format: Literal["auto", "csv", "jsonl", "parquet", "huggingface"] = "auto"
+    encoding: str = Field("", description="of CSV and JSON Lines; empty: detected")
+    delimiter: str = Field("", max_length=1, description="of CSV; empty: detected")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="field: column, where the usual names don't fit"
+    )
+    root: str = Field("", description="folder of prepared datasets; empty: <home>/data")
+    name: str = Field("products", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    version: str = Field("", description="of the prepared dataset; empty: the newest")
+    target: str = Field(
+        "", description="column with the text to learn; empty: the ad, else the description"
+    )
+    target_chars: int = Field(160, ge=20, le=2000, description="a longer target is cut at a clause")
+    max_row_bytes: int = Field(262_144, ge=1024, description="a larger row is set aside")
+    split: SplitSettings = SplitSettings()
+
+
+class ScratchSettings(Strict):
+    """Shape of the small T5 that is trained from nothing (``model.base: scratch``)."""
+
+    vocabulary: int = Field(4000, ge=64, le=64_000, description="pieces of the Unigram tokenizer")
+    d_model: int = Field(256, ge=16)
+    d_ff: int = Field(512, ge=16)
+    heads: int = Field(4, ge=1)
+    layers: int = Field(3, ge=1, description="of the encoder, and as many of the decoder")
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> ScratchSettings:
+        if self.d_model % self.heads:
+            raise ValueError(f"heads {self.heads} does not divide d_model {self.d_model}")
+        return self
+
+
+class ModelSettings(Strict):
+    """What is fine-tuned."""
+
+    base: str = Field(
+        "scratch", description="'scratch', a hub name (google-t5/t5-small), or a local checkpoint"
+    )
+    revision: str = Field("", description="commit or tag of a hub model; empty: its main")
+    scratch: ScratchSettings = ScratchSettings()
+    source_tokens: int = Field(96, ge=8, le=4096)
+    target_tokens: int = Field(80, ge=8, le=1024)
+
+
+class TrainSettings(Strict):
+    """One training run: budget, batches, optimizer, workers."""
+
+    max_epochs: int = Field(8, ge=1)
+    max_minutes: float = Field(0, ge=0, description="0: no limit; the schedule ends in time")
+    patience: int = Field(3, ge=0, description="epochs without a better validation loss; 0: never stop")
+    num_workers: int = Field(1, ge=1)
+    use_gpu: bool = False
+    threads_per_worker: int = Field(0, ge=0, description="torch threads; 0: the node's cores shared out")
+    tokens_per_batch: int = Field(4096, ge=32, description="padded source + target tokens, per worker")
+    accumulate: int = Field(1, ge=1, description="batches per optimizer step")
+    learning_rate: float = Field(0, ge=0, description="0: 2e-3 from scratch, 3e-4 for a pretrained base")
+    warmup: float = Field(0.05, ge=0, lt=1, description="fraction of the run")
+    weight_decay: float = Field(0.01, ge=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    clip_norm: float = Field(1.0, gt=0)
+    max_failures: int = Field(3, ge=0, description="worker failures survived before giving up")
+    keep_checkpoints: int = Field(2, ge=1)
+    samples: int = Field(8, ge=0, description="validation products generated and logged each epoch")
+    seed: int = 7
+    storage: str = Field("", description="folder of checkpoints; empty: <home>/train")
+    fresh: bool = Field(False, description="train again although this very run is already registered")
+
+
+class TrackingSettings(Strict):
+    """MLflow."""
+
+    uri: str = Field("", description="empty: MLFLOW_TRACKING_URI, else sqlite in <home>")
+    experiment: str = "adcraft"
+    model: str = Field("ad_copy", pattern=r"^[A-Za-z0-9_.-]+$", description="registered model")
+
+
+class EvaluateSettings(Strict):
+    """Scoring on the frozen test split."""
+
+    model: str = Field("champion", description="alias or version of the registered model")
+    rows: int = Field(0, ge=0, description="test products to score; 0: all")
+    compute_type: str = Field("auto", description="of the engine: auto, float32, int8, ...")
+    batch_size: int = Field(32, ge=1)
+
+
+class ServeSettings(Strict):
+    """The HTTP application; ``serve_app`` reads the same keys from its Serve YAML."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    alias: str = Field("champion", description="alias or version of the registered model")
+    compute_type: str = Field("auto", description="of the engine: auto, float32, int8, ...")
+    threads: int = Field(1, ge=1, description="of one replica's engine")
+    min_replicas: int = Field(1, ge=1)
+    max_replicas: int = Field(2, ge=1)
+    target_ongoing_requests: int = Field(16, ge=1)
+    max_ongoing_requests: int = Field(64, ge=1)
+    max_queued_requests: int = Field(256, ge=1)
+    batch_size: int = Field(32, ge=1, description="products in one engine call")
+    max_items: int = Field(1000, ge=1, description="products in one /batch_predict")
+    max_body_bytes: int = Field(4_194_304, ge=1024)
+    request_timeout_s: float = Field(30, gt=0)
+
+    @model_validator(mode="after")
+    def _replicas(self) -> ServeSettings:
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(
+                f"max_replicas {self.max_replicas} is below min_replicas {self.min_replicas}"
+            )
+        return self
+
+
+class RaySettings(Strict):
+    """Which Ray the jobs run on."""
+
+    address: str = Field("", description="empty: RAY_ADDRESS, else a local Ray is started")
+    num_cpus: int = Field(0, ge=0, description="logical CPUs of that local Ray; 0: the machine's")
+
+
+class Settings(Strict):
+    """The whole tree."""
+
+    home: str = Field("", description="folder of everything; empty: ADCRAFT_HOME, else ~/.adcraft")
+    workload: str = "ad_copy"
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    train: TrainSettings = TrainSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    serve: ServeSettings = ServeSettings()
+    ray: RaySettings = RaySettings()
+
+
+def load_settings(
+    config: Path | None = None,
+    overrides: Iterable[str] = (),
+    environment: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Read settings from a YAML file, apply ``a.b=c`` overrides, and fill in derived folders.
+
+    An override's value is parsed as YAML, so ``true``, ``3`` and ``{title: Name}`` mean what they
+    mean in the file. Folders that were left empty come back filled in, so the result is complete.
+
+    Raises:
+        SettingsError: the file can't be read, or a key or value is not allowed.
+    """
+    tree = _read_yaml(config) if config else {}
+    where = str(config) if config else "the settings"
+    for override in overrides:
+        _apply(tree, override)
+        where = f"{config or 'the settings'} with --set"
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, where)) from None
+    return _resolve(settings, environment)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"No settings file at {path}. Give --config an existing YAML file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {path} can't be read: {error}.") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"The settings file {path} is not valid YAML: {error}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise SettingsError(
+            f"The settings file {path} holds a {type(tree).__name__}; it must map keys to values."
+        )
+    return tree
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise SettingsError(f"--set {override!r} is not of the form section.key=value.")
+    try:
+        value = yaml.safe_load(text) if text.strip() else ""
+    except yaml.YAMLError:
+        value = text
+    field = _field_type(parts)
+    if field is str and not isinstance(value, str):
+        value = text.strip()  # a name such as 2024 or "on" stays the text that was typed
+    node = tree
+    for part in parts[:-1]:
+        child = node.setdefault(part, {})
+        if not isinstance(child, dict):
+            raise SettingsError(f"--set {override!r}: {part!r} is a value, not a section.")
+        node = child
+    node[parts[-1]] = value
+
+
+def _field_type(parts: list[str]) -> Any:
+    model: Any = Settings
+    for part in parts:
+        fields = getattr(model, "model_fields", {})
+        if part not in fields:
+            return None
+        model = fields[part].annotation
+    return model
+
+
+def _explain(error: ValidationError, where: str) -> str:
+    lines = []
+    for fault in error.errors():
+        path = [str(part) for part in fault["loc"]]
+        key = ".".join(path)
+        if fault["type"] == "extra_forbidden":
+            known = _known_keys(path[:-1])
+            close = difflib.get_close_matches(path[-1], known, n=1)
+            hint = f" Did you mean {'.'.join([*path[:-1], close[0]])}?" if close else ""
+            lines.append(
+                f"{where}: unknown key {key} = {fault['input']!r}.{hint} "
+                f"Known here: {', '.join(sorted(known))}."
+            )
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            shown = "" if isinstance(fault["input"], dict) else f" = {fault['input']!r}"
+            lines.append(f"{where}: {key}{shown}: {message}.")
+    return "\n".join(lines)
+
+
+def _known_keys(path: list[str]) -> list[str]:
+    model: Any = Settings
+    for part in path:
+        model = model.model_fields[part].annotation
+        if get_args(model):
+            return []
+    return list(model.model_fields)
+
+
+def _resolve(settings: Settings, environment: Mapping[str, str]) -> Settings:
+    home = _output_folder("home", settings.home or environment.get("ADCRAFT_HOME", "") or "~/.adcraft")
+    sqlite = f"sqlite:///{home}/mlflow.db"
+    return settings.model_copy(
+        update={
+            "home": home,
+            "data": settings.data.model_copy(
+                update={"root": _output_folder("data.root", settings.data.root or f"{home}/data")}
+            ),
+            "train": settings.train.model_copy(
+                update={"storage": _output_folder("train.storage", settings.train.storage or f"{home}/train")}
+            ),
+            "tracking": settings.tracking.model_copy(
+                update={
+                    "uri": settings.tracking.uri or environment.get("MLFLOW_TRACKING_URI", "") or sqlite
+                }
+            ),
+        }
+    )
+
+
+def _output_folder(key: str, path: str) -> str:
+    if "://" in path:
+        return path
+    absolute = str(Path(path).expanduser().absolute())
+    if f"{os.sep}working_dir_files{os.sep}" in absolute:
+        raise SettingsError(
+            f"{key} = {path!r} is relative, and this job runs in a temporary working directory that is "
+            "deleted after it. Set an absolute path that every node sees."
+        )
+    return absolute

@@ -1,0 +1,85 @@
+"""What a workload (ad copy today; others later) gives to the rails, and nothing more.
+
+The rails (feed reading, quality rules, splitting, the training driver, bundle, replica) know only
+this frozen bundle of data and callables. ``adcraft.workloads`` lists the workloads by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Record = Mapping[str, str | None]
+"""One cleaned product: field name to text, None where the feed had nothing."""
+
+FieldKind = Literal["text", "number", "price", "timestamp", "attributes"]
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One field of a record, and how to find it in a stranger's feed.
+
+    Attributes:
+        name: the field's name in a record and in a prepared dataset.
+        aliases: usual column names, compared without case, spaces, underscores, hyphens, and
+            without a bracketed unit: ``Price (INR)`` is ``price``.
+        kind: how its text is cleaned and checked.
+        required: a row without it is set aside.
+        identity: it is part of what makes two rows the same (ids, prices and dates are not).
+        max_chars: a longer value sets the row aside; 0 means cut nothing and refuse nothing.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    kind: FieldKind = "text"
+    required: bool = False
+    identity: bool = False
+    max_chars: int = 0
+
+
+@dataclass(frozen=True)
+class Example:
+    """What the model reads and writes, both as text with slot tokens."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the model reads for one request, and what its slot tokens stand for."""
+
+    source: str
+    slots: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The contract between a workload and the rails.
+
+    Attributes:
+        name: its key in ``adcraft.workloads``.
+        fields: the record's schema. It has ``id`` and one field named by ``product_name``.
+        product_name: the field that, with ``product_brand``, names a product: rows that share
+            either it or the id are one product and land in one split.
+        product_brand: see ``product_name``.
+        target_fields: fields that can hold the text to learn, best first.
+        shorten: (text, limit in characters) to the target that is learnt, cut at a sentence or
+            clause and never inside a word; "" if nothing usable is left.
+        slot_tokens: tokens that the tokenizer must keep whole.
+        prompt: record to model input.
+        example: record (with ``target``) to a training pair, or None if it can't teach anything.
+        finish: (generated text with slot tokens, slots) to final text.
+    """
+
+    name: str
+    fields: tuple[FieldSpec, ...]
+    product_name: str
+    product_brand: str
+    target_fields: tuple[str, ...]
+    shorten: Callable[[str, int], str]
+    slot_tokens: tuple[str, ...]
+    prompt: Callable[[Record], Prompt]
+    example: Callable[[Record], Example | None]
+    finish: Callable[[str, Mapping[str, str]], str]
