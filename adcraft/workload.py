@@ -68,8 +68,10 @@ class Workload:
         shorten: (text, limit in characters) to the target that is learnt, cut at a sentence or
             clause and never inside a word; "" if nothing usable is left.
         slot_tokens: tokens that the tokenizer must keep whole.
-        prompt: record to model input.
-        example: record (with ``target``) to a training pair, or None if it can't teach anything.
+        prompt_fields: the fields that a prompt may show, most telling first.
+        prompt: (record, fields to show) to model input.
+        example: (record with ``target``, fields to show) to a training pair, or None if the record
+            can't teach anything. The field that the target was taken from is not shown.
         finish: (generated text with slot tokens, slots) to final text.
     """
 
@@ -80,6 +82,7 @@ class Workload:
     target_fields: tuple[str, ...]
     shorten: Callable[[str, int], str]
     slot_tokens: tuple[str, ...]
-    prompt: Callable[[Record], Prompt]
-    example: Callable[[Record], Example | None]
+    prompt_fields: tuple[str, ...]
+    prompt: Callable[[Record, tuple[str, ...]], Prompt]
+    example: Callable[[Record, tuple[str, ...]], Example | None]
     finish: Callable[[str, Mapping[str, str]], str]

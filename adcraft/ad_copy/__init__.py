@@ -1,0 +1,1 @@
+"""What belongs to ad copy alone: fields, prompts, slots, targets, scoring, the sample feed."""

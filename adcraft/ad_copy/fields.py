@@ -1,0 +1,68 @@
+"""The record of a product, and the column names that shops use for it."""
+
+from adcraft.workload import FieldSpec
+
+FIELDS = (
+    FieldSpec("id", ("product id", "sku", "item id", "uniq id", "index", "pid", "asin", "gtin", "offer id")),
+    FieldSpec(
+        "product_name",
+        ("name", "title", "product title", "item name", "product", "item title", "display name"),
+        required=True,
+        identity=True,
+        max_chars=300,
+    ),
+    FieldSpec(
+        "brand",
+        ("product brand", "brand name", "manufacturer", "vendor", "maker", "label"),
+        identity=True,
+        max_chars=100,
+    ),
+    FieldSpec(
+        "category",
+        ("product category", "product type", "google product category", "department", "product category tree"),
+        identity=True,
+    ),
+    FieldSpec("gender", ("sex", "ideal for", "target group"), identity=True),
+    FieldSpec("color", ("colour", "primary color", "primary colour", "base colour"), identity=True),
+    FieldSpec("material", ("fabric", "materials"), identity=True),
+    FieldSpec(
+        "description",
+        ("product description", "desc", "long description", "body", "body html", "details", "about product"),
+        identity=True,
+    ),
+    FieldSpec(
+        "attributes",
+        ("features", "specifications", "product specifications", "specs", "bullet points", "highlights"),
+        kind="attributes",
+        identity=True,
+    ),
+    FieldSpec(
+        "price",
+        ("sale price", "selling price", "discounted price", "unit price", "list price", "retail price"),
+        kind="price",
+    ),
+    FieldSpec("rating", ("product rating", "overall rating", "stars", "average rating"), kind="number"),
+    FieldSpec(
+        "timestamp", ("created at", "updated at", "date", "crawl timestamp", "created"), kind="timestamp"
+    ),
+    FieldSpec("tone", ("style", "voice")),
+    FieldSpec(
+        "ad",
+        ("ad copy", "ad text", "creative", "copy", "advertisement", "marketing copy", "ad creative"),
+        identity=True,
+    ),
+)
+
+# Most telling first: where the model's source is full, the end of the prompt is what goes.
+PROMPT_FIELDS = (
+    "product_name",
+    "brand",
+    "category",
+    "gender",
+    "color",
+    "material",
+    "price",
+    "tone",
+    "attributes",
+    "description",
+)

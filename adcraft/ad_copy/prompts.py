@@ -1,0 +1,98 @@
+"""From a product to what the model reads, and to the pair that it learns from."""
+
+from __future__ import annotations
+
+import re
+
+from adcraft.ad_copy.slots import (
+    BRAND,
+    NAME,
+    PRICE,
+    Anchors,
+    delexicalise,
+    lexicalise,
+    price_spellings,
+    tokens_in,
+)
+from adcraft.ad_copy.targets import drop_clauses
+from adcraft.workload import Example, Prompt, Record
+
+_LABELS = {"product_name": "product"}
+
+
+def prompt(record: Record, fields: tuple[str, ...]) -> Prompt:
+    """What the model reads: ``product: <name> <brand> Kurta | brand: <brand> | price: <price>``.
+
+    The name stands behind its own token with its words (and their slots), since a model can write
+    about a name only if it can read it.
+    """
+    anchors = _anchors(record)
+    slots = {
+        token: value
+        for token, value in ((BRAND, anchors.brand), (NAME, anchors.name), (PRICE, anchors.price))
+        if value
+    }
+    parts = []
+    for field in fields:
+        value = record.get(field)
+        if not value:
+            continue
+        if field == "brand":
+            text = BRAND
+        elif field == "price":
+            text = PRICE
+        elif field == "product_name":
+            words, slots = delexicalise(value, Anchors(brand=anchors.brand), slots)
+            text = words if words == NAME else f"{NAME} {words}"
+        else:
+            text, slots = delexicalise(value, anchors, slots)
+        parts.append(f"{_LABELS.get(field, field)}: {text}")
+    return Prompt(" | ".join(parts), slots)
+
+
+def example(record: Record, fields: tuple[str, ...]) -> Example | None:
+    """The pair that a prepared record teaches, or None if nothing of its target is left.
+
+    A number in the target that the source does not give can't be learnt, only invented; so the
+    clause around it is left out of what is learnt.
+    """
+    target = record.get("target")
+    if not target:
+        return None
+    shown = tuple(field for field in fields if field != record.get("target_field"))
+    source = prompt(record, shown)
+    learnt, slots = delexicalise(canonical(target, record), _anchors(record), source.slots)
+    invented = {token for token in tokens_in(learnt) if token not in source.slots}
+    if invented or re.search(r"\d", learnt):
+        unwanted = re.compile("|".join([*map(re.escape, sorted(invented)), r"\d"]))
+        learnt = drop_clauses(learnt, unwanted)
+    return Example(source.source, learnt) if learnt else None
+
+
+def finish(text: str, slots: dict[str, str]) -> str:
+    """Generated text with its slots filled; a clause with a slot this product lacks is left out."""
+    missing = set(tokens_in(text)) - slots.keys()
+    if missing:
+        text = drop_clauses(text, re.compile("|".join(map(re.escape, sorted(missing)))))
+    return re.sub(r"\s+", " ", lexicalise(text, slots)).strip()
+
+
+def canonical(text: str, record: Record) -> str:
+    """``text`` with brand, name and price spelt as the record spells them."""
+    anchors = _anchors(record)
+    for value in (anchors.name, anchors.brand):
+        if len(value) > 2:
+            whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)", re.IGNORECASE)
+            text = whole.sub(lambda _, value=value: value, text)
+    if anchors.price:
+        spellings = "|".join(map(re.escape, price_spellings(anchors.price)))
+        text = re.sub(rf"(?<![\d.,])(?:{spellings})(?![.,]?\d)", lambda _: anchors.price, text)
+    return text
+
+
+def _anchors(record: Record) -> Anchors:
+    return Anchors(
+        brand=record.get("brand") or "",
+        name=record.get("product_name") or "",
+        price=record.get("price") or "",
+    )
