@@ -1,4 +1,4 @@
-"""The Ray that a job runs on: the cluster it is told of, or a local one that ends with it."""
+"""The Ray that a command runs on: the cluster it is told of, or a local one that ends with it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ray_session(settings: Settings) -> Iterator[None]:
     try:
         if address:
             log.info("connecting to Ray at %s", address)
-            ray.init(address=address, log_to_driver=False, logging_level="warning")
+            ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
         else:
             log.info("starting a local Ray")
             _start_local(settings.ray.num_cpus)
@@ -71,7 +71,7 @@ def _start_local(num_cpus: int) -> None:
         address="local",
         num_cpus=num_cpus or None,
         log_to_driver=False,
-        logging_level="warning",
+        logging_level=logging.WARNING,
         _temp_dir=folder,
     )
     token = Path("~/.ray/auth_token").expanduser()
