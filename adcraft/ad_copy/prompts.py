@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from adcraft.ad_copy.slots import (
     BRAND,
@@ -69,11 +70,13 @@ def example(record: Record, fields: tuple[str, ...]) -> Example | None:
     return Example(source.source, learnt) if learnt else None
 
 
-def finish(text: str, slots: dict[str, str]) -> str:
-    """Generated text with its slots filled; a clause with a slot this product lacks is left out."""
-    missing = set(tokens_in(text)) - slots.keys()
+def finish(text: str, slots: Mapping[str, str]) -> str:
+    """Generated text with its slots filled. A slot that this product has no value for goes, with
+    the clause around it where the rest can stand without.
+    """
+    missing = "|".join(map(re.escape, sorted(set(tokens_in(text)) - slots.keys())))
     if missing:
-        text = drop_clauses(text, re.compile("|".join(map(re.escape, sorted(missing)))))
+        text = drop_clauses(text, re.compile(missing)) or re.sub(rf"(?:{missing})\s?", "", text)
     return re.sub(r"\s+", " ", lexicalise(text, slots)).strip()
 
 

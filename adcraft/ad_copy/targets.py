@@ -40,12 +40,19 @@ def shorten(text: str, limit: int) -> str:
 
 
 def drop_clauses(text: str, unwanted: re.Pattern[str]) -> str:
-    """Leave out the clauses in which ``unwanted`` occurs; "" if no clause is left."""
-    clauses = _CLAUSES.split(text)
-    kept = [clause for clause in clauses if not unwanted.search(clause)]
-    if len(kept) == len(clauses):
-        return text
-    return _tidy(" ".join(kept))
+    """Leave out what ``unwanted`` matches: a hyphenated word (``5-pocket``) alone, else the clause
+    around it. "" if that would take the first clause, on which the others lean.
+    """
+    first, *others = (_drop_compounds(clause, unwanted) for clause in _CLAUSES.split(text))
+    if not first or unwanted.search(first):
+        return ""
+    kept = " ".join([first, *(clause for clause in others if clause and not unwanted.search(clause))])
+    return text if kept == text else _tidy(kept)
+
+
+def _drop_compounds(clause: str, unwanted: re.Pattern[str]) -> str:
+    compound = re.compile(rf"\s?(?<!\S)(?:{unwanted.pattern})-[^\W\d_][\w-]*")
+    return compound.sub("", clause).strip()
 
 
 def _tidy(text: str) -> str:

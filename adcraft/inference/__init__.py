@@ -1,0 +1,1 @@
+"""What a trained model is made of, and how it answers. Needs neither torch nor transformers."""

@@ -1,0 +1,136 @@
+"""The engine: token ids in, token ids out. CTranslate2 on CPU and GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from adcraft.errors import BundleError, SettingsError
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One decoded sequence: ids without ``</s>``, and its mean log-probability per token."""
+
+    ids: list[int]
+    score: float
+
+
+class Engine(Protocol):
+    """What the generator needs. Blocking, not re-entrant: one batch at a time."""
+
+    compute_type: str
+
+    def decode(
+        self, sources: Sequence[Sequence[int]], *, max_tokens: int, variants: int
+    ) -> list[list[Hypothesis]]:
+        """For each source (ids ending in ``</s>``) its ``variants`` best sequences, best first.
+
+        One variant is decoded greedily; more by a beam of that width.
+        """
+        ...
+
+
+class CTranslate2Engine:
+    """Runs a converted model (Klein et al., "The OpenNMT Toolkit", 2020) by CTranslate2."""
+
+    def __init__(
+        self, folder: Path, vocabulary: Sequence[str], *, compute_type: str = "auto", threads: int = 1
+    ) -> None:
+        """Load ``folder``. ``compute_type`` is one that the hardware supports, or ``auto``: int8 on
+        a CPU (bfloat16 there is 10 times slower), float16 on a GPU.
+
+        Raises:
+            BundleError: the converted model's vocabulary is not the tokenizer's, id for id.
+            SettingsError: the hardware does not support ``compute_type``.
+        """
+        import ctranslate2
+
+        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+        self.compute_type = _choose(compute_type, device, ctranslate2.get_supported_compute_types(device))
+        self._vocabulary = read_vocabulary(folder)
+        check_vocabulary(self._vocabulary, vocabulary, where=str(folder))
+        self._id_of = {token: index for index, token in enumerate(self._vocabulary)}
+        self._translator = ctranslate2.Translator(
+            str(folder),
+            device=device,
+            compute_type=self.compute_type,
+            inter_threads=1,
+            intra_threads=threads,
+        )
+
+    def decode(
+        self, sources: Sequence[Sequence[int]], *, max_tokens: int, variants: int
+    ) -> list[list[Hypothesis]]:
+        """See :class:`Engine`."""
+        results = self._translator.translate_batch(
+            [[self._vocabulary[i] for i in source] for source in sources],
+            max_batch_size=0,
+            beam_size=variants,
+            num_hypotheses=variants,
+            max_decoding_length=max_tokens,
+            max_input_length=0,
+            disable_unk=True,
+            return_scores=True,
+        )
+        return [
+            [
+                Hypothesis([self._id_of[token] for token in tokens], float(score))
+                for tokens, score in zip(result.hypotheses, result.scores, strict=True)
+            ]
+            for result in results
+        ]
+
+
+def read_vocabulary(folder: Path) -> list[str]:
+    """The converted model's token strings by id.
+
+    Raises:
+        BundleError: the file is missing or is not a list of strings.
+    """
+    import json
+
+    file = folder / "shared_vocabulary.json"
+    try:
+        tokens = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"The engine's vocabulary {file} can't be read: {error}.") from None
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise BundleError(f"The engine's vocabulary {file} is not a list of tokens.")
+    return tokens
+
+
+def check_vocabulary(engine: Sequence[str], tokenizer: Sequence[str], *, where: str) -> None:
+    """CTranslate2 addresses tokens by their string, so strings must agree id for id and be unique.
+
+    The engine may go on past the tokenizer: T5's embedding has more rows than pieces.
+
+    Raises:
+        BundleError: they don't; with such a model, fluent nonsense would come out without an error.
+    """
+    if len(engine) < len(tokenizer):
+        raise BundleError(f"The engine at {where} has {len(engine)} tokens, the tokenizer {len(tokenizer)}.")
+    for index, (left, right) in enumerate(zip(engine, tokenizer, strict=False)):
+        if left != right:
+            raise BundleError(
+                f"Token {index} is {left!r} in the engine at {where} and {right!r} in the tokenizer; the model "
+                "would write nonsense. Convert it again."
+            )
+    if len(set(engine)) != len(engine):
+        seen: set[str] = set()
+        twice = next(token for token in engine if token in seen or seen.add(token))  # type: ignore[func-returns-value]
+        raise BundleError(f"The engine at {where} has {twice!r} twice; CTranslate2 would merge the two ids.")
+
+
+def _choose(wanted: str, device: str, supported: set[str]) -> str:
+    if wanted == "auto":
+        order = ("int8",) if device == "cpu" else ("float16", "int8_float16", "int8")
+        return next((kind for kind in order if kind in supported), "float32")
+    if wanted not in supported:
+        raise SettingsError(
+            f"compute_type {wanted!r} is not supported by this {device}. Supported: auto, "
+            f"{', '.join(sorted(supported))}."
+        )
+    return wanted

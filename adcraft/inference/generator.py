@@ -1,0 +1,79 @@
+"""Records in, copy out: prompt, encode, decode, fill the slots. One code path for HTTP and batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adcraft.inference.bundle import Bundle, PromptSettings
+from adcraft.inference.codec import TextCodec
+from adcraft.inference.engine import CTranslate2Engine, Engine
+from adcraft.workload import Record, Workload
+from adcraft.workloads import get_workload
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What was written for one record.
+
+    Attributes:
+        texts: distinct texts, best first.
+        scores: mean log-probability per token of each text.
+        input_tokens: ids read.
+        output_tokens: ids written, over all texts.
+    """
+
+    texts: tuple[str, ...]
+    scores: tuple[float, ...]
+    input_tokens: int
+    output_tokens: int
+
+
+class Generator:
+    """A model that answers. Blocking, not re-entrant."""
+
+    def __init__(self, engine: Engine, codec: TextCodec, workload: Workload, prompt: PromptSettings) -> None:
+        self._engine = engine
+        self._codec = codec
+        self._workload = workload
+        self._prompt = prompt
+
+    @classmethod
+    def load(cls, bundle: Bundle, *, compute_type: str = "auto", threads: int = 1) -> Generator:
+        """Load a bundle's engine and tokenizer.
+
+        Raises:
+            BundleError: engine and tokenizer don't agree, or a file can't be read.
+            SettingsError: the hardware does not support ``compute_type``.
+        """
+        codec = TextCodec.load(bundle.tokenizer)
+        engine = CTranslate2Engine(
+            bundle.engine, codec.vocabulary, compute_type=compute_type, threads=threads
+        )
+        return cls(engine, codec, get_workload(bundle.manifest.workload), bundle.manifest.prompt)
+
+    @property
+    def compute_type(self) -> str:
+        """The number type that the engine computes in."""
+        return self._engine.compute_type
+
+    def generate(self, records: Sequence[Record], *, variants: int = 1) -> list[Generation]:
+        """Write for each record, all in one engine batch. Order is kept."""
+        prompts = [self._workload.prompt(record, self._prompt.fields) for record in records]
+        sources = self._codec.encode([prompt.source for prompt in prompts], self._prompt.source_tokens)
+        decoded = self._engine.decode(sources, max_tokens=self._prompt.target_tokens, variants=variants)
+        generations = []
+        for prompt, source, hypotheses in zip(prompts, sources, decoded, strict=True):
+            texts: dict[str, float] = {}
+            templates = self._codec.decode([hypothesis.ids for hypothesis in hypotheses])
+            for template, hypothesis in zip(templates, hypotheses, strict=True):
+                texts.setdefault(self._workload.finish(template, prompt.slots), hypothesis.score)
+            generations.append(
+                Generation(
+                    texts=tuple(texts),
+                    scores=tuple(texts.values()),
+                    input_tokens=len(source),
+                    output_tokens=sum(len(hypothesis.ids) for hypothesis in hypotheses),
+                )
+            )
+        return generations
