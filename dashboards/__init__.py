@@ -1,0 +1,1 @@
+"""Grafana dashboards, scrape configuration, recording and alert rules, all built from code."""

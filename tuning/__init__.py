@@ -1,0 +1,1 @@
+"""Search spaces, schedulers and sweeps over the one training driver."""
