@@ -56,9 +56,7 @@ class DataSettings(Strict):
     root: str = Field("", description="folder of prepared datasets; empty: <home>/data")
     name: str = Field("products", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     version: str = Field("", description="of the prepared dataset; empty: the newest")
-    target: str = Field(
-        "", description="column with the text to learn; empty: the ad, else the description"
-    )
+    target: str = Field("", description="column with the text to learn; empty: the ad, else the description")
     target_chars: int = Field(160, ge=20, le=2000, description="a longer target is cut at a clause")
     max_row_bytes: int = Field(262_144, ge=1024, description="a larger row is set aside")
     split: SplitSettings = SplitSettings()
@@ -155,9 +153,7 @@ class ServeSettings(Strict):
     @model_validator(mode="after")
     def _replicas(self) -> ServeSettings:
         if self.max_replicas < self.min_replicas:
-            raise ValueError(
-                f"max_replicas {self.max_replicas} is below min_replicas {self.min_replicas}"
-            )
+            raise ValueError(f"max_replicas {self.max_replicas} is below min_replicas {self.min_replicas}")
         return self
 
 
@@ -298,9 +294,7 @@ def _resolve(settings: Settings, environment: Mapping[str, str]) -> Settings:
                 update={"storage": _output_folder("train.storage", settings.train.storage or f"{home}/train")}
             ),
             "tracking": settings.tracking.model_copy(
-                update={
-                    "uri": settings.tracking.uri or environment.get("MLFLOW_TRACKING_URI", "") or sqlite
-                }
+                update={"uri": settings.tracking.uri or environment.get("MLFLOW_TRACKING_URI", "") or sqlite}
             ),
         }
     )

@@ -19,7 +19,13 @@ FIELDS = (
     ),
     FieldSpec(
         "category",
-        ("product category", "product type", "google product category", "department", "product category tree"),
+        (
+            "product category",
+            "product type",
+            "google product category",
+            "department",
+            "product category tree",
+        ),
         identity=True,
     ),
     FieldSpec("gender", ("sex", "ideal for", "target group"), identity=True),

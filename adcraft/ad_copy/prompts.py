@@ -84,11 +84,12 @@ def canonical(text: str, record: Record) -> str:
     """``text`` with brand, name and price spelt as the record spells them."""
     anchors = _anchors(record)
     for value in (anchors.name, anchors.brand):
-        if len(value) > 2:
+        if len(value) > 2 and value not in text and value.lower() in text.lower():
             whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)", re.IGNORECASE)
             text = whole.sub(lambda _, value=value: value, text)
-    if anchors.price:
-        spellings = "|".join(map(re.escape, price_spellings(anchors.price)))
+    written = [spelling for spelling in price_spellings(anchors.price) if spelling and spelling in text]
+    if written and written != [anchors.price]:
+        spellings = "|".join(map(re.escape, written))
         text = re.sub(rf"(?<![\d.,])(?:{spellings})(?![.,]?\d)", lambda _: anchors.price, text)
     return text
 

@@ -13,7 +13,7 @@ LSTM-based Natural Language Generation for Spoken Dialogue Systems", EMNLP 2015.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 BRAND, NAME, PRICE = "<brand>", "<name>", "<price>"
@@ -21,13 +21,16 @@ NUMBERS = tuple(f"<n{index}>" for index in range(1, 25))
 SLOT_TOKENS = (BRAND, NAME, PRICE, *NUMBERS)
 
 _TOKEN = re.compile("|".join(re.escape(token) for token in SLOT_TOKENS))
-# A text that spells a token itself gets a backslash into it, and one more for each it had.
-_SPELT = rf"<\\*(?:{'|'.join(token[1:-1] for token in SLOT_TOKENS)})>"
-_EITHER = re.compile(rf"{_TOKEN.pattern}|(?P<escaped>{_SPELT.replace('*', '+', 1)})")
-_OWN_TOKEN = {"brand": BRAND, "name": NAME, "price": PRICE}
 # A number with its inner separators; letters around it stay text: "T20" is "T" and a number. A run
 # is cut after 32 characters, so one absurd number can't become one absurd slot.
 _NUMBER = re.compile(r"\d(?:[\d.,]{0,30}\d)?")
+# A text that spells a token itself gets a backslash into it, and one more for each it had.
+_SPELT = rf"<\\*(?:{'|'.join(token[1:-1] for token in SLOT_TOKENS)})>"
+_EITHER = re.compile(rf"{_TOKEN.pattern}|(?P<escaped>{_SPELT.replace('*', '+', 1)})")
+_FIXED = re.compile(rf"(?P<spelt>{_SPELT})|(?P<number>{_NUMBER.pattern})")
+_IN_NUMBER = re.compile(r"[\d.,]")
+_GOES_ON = re.compile(r"[.,]?\d")
+_OWN_TOKEN = {"brand": BRAND, "name": NAME, "price": PRICE}
 
 
 @dataclass(frozen=True)
@@ -63,21 +66,21 @@ def delexicalise(
     free = iter([token for token in NUMBERS if token not in known])
     out: list[str] = []
     end = 0
-    for match in _pattern(anchors).finditer(text):
-        surface = match.group()
-        if match.lastgroup == "spelt":
+    for start, stop, kind in _spans(text, anchors):
+        surface = text[start:stop]
+        if kind == "spelt":
             replacement = "<\\" + surface[1:]
         elif surface in token_of:
             replacement = token_of[surface]
         else:
-            own = _OWN_TOKEN.get(match.lastgroup or "")
+            own = _OWN_TOKEN.get(kind)
             token = own if own and own not in known else next(free, None)
             if token is None:
                 continue
             known[token] = surface
             token_of[surface] = replacement = token
-        out += text[end : match.start()], replacement
-        end = match.end()
+        out += text[end:start], replacement
+        end = stop
     out.append(text[end:])
     return "".join(out), known
 
@@ -106,22 +109,52 @@ def tokens_in(template: str) -> list[str]:
     return _TOKEN.findall(template)
 
 
-def _pattern(anchors: Anchors) -> re.Pattern[str]:
-    alternatives = [f"(?P<spelt>{_SPELT})"]
-    if anchors.name:
-        alternatives.append(f"(?P<name>{_whole(anchors.name)})")
-    if anchors.brand:
-        alternatives.append(f"(?P<brand>{_whole(anchors.brand)})")
-    if anchors.price:
-        spellings = "|".join(re.escape(spelling) for spelling in price_spellings(anchors.price))
-        alternatives.append(rf"(?P<price>(?<![\d.,])(?:{spellings})(?![.,]?\d))")
-    alternatives.append(f"(?P<number>{_NUMBER.pattern})")
-    return re.compile("|".join(alternatives))
+def _spans(text: str, anchors: Anchors) -> Iterator[tuple[int, int, str]]:
+    """What to replace, from left to right without overlap: (start, stop, kind)."""
+    anchored = sorted(_anchored(text, anchors))
+    position = index = 0
+    fixed = _FIXED.search(text)
+    while True:
+        while index < len(anchored) and anchored[index][0] < position:
+            index += 1
+        if fixed and fixed.start() < position:
+            fixed = _FIXED.search(text, position)
+        anchor = anchored[index] if index < len(anchored) else None
+        if anchor and (not fixed or anchor[0] < fixed.start() + (fixed.lastgroup == "number")):
+            start, _, stop, kind = anchor
+        elif fixed:
+            start, stop, kind = fixed.start(), fixed.end(), fixed.lastgroup or ""
+        else:
+            return
+        yield start, stop, kind
+        position = stop
 
 
-def _whole(words: str) -> str:
-    """Match ``words`` only where no word goes on at either end (the brand "W" is not in "We")."""
-    return rf"(?<!\w){re.escape(words)}(?!\w)"
+def _anchored(text: str, anchors: Anchors) -> Iterator[tuple[int, int, int, str]]:
+    """Where the anchors stand: (start, rank among those that start there, stop, kind)."""
+    for rank, (kind, words) in enumerate((("name", anchors.name), ("brand", anchors.brand))):
+        for start in _occurrences(text, words):
+            stop = start + len(words)
+            if not (_is_word(text[start - 1 : start]) or _is_word(text[stop : stop + 1])):
+                yield start, rank, stop, kind
+    if anchors.price and anchors.price.strip():
+        for rank, spelling in enumerate(price_spellings(anchors.price), start=2):
+            for start in _occurrences(text, spelling):
+                stop = start + len(spelling)
+                if not _IN_NUMBER.search(text[max(0, start - 1) : start]) and not _GOES_ON.match(text, stop):
+                    yield start, rank, stop, "price"
+
+
+def _occurrences(text: str, words: str) -> Iterator[int]:
+    start = text.find(words) if words else -1
+    while start >= 0:
+        yield start
+        start = text.find(words, start + 1)
+
+
+def _is_word(character: str) -> bool:
+    """Whether a word goes on with it (the brand "W" is not in "We")."""
+    return character.isalnum() or character == "_"
 
 
 def price_spellings(price: str) -> list[str]:

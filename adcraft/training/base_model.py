@@ -1,0 +1,119 @@
+"""The model and tokenizer that a run starts from: a hub name, a local checkpoint, or a T5 from nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adcraft.errors import BaseModelError
+from adcraft.settings import ModelSettings, ScratchSettings
+from adcraft.training.tokenizer import train_tokenizer, with_slot_tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+log = logging.getLogger(__name__)
+
+SCRATCH = "scratch"
+
+
+def write_base(
+    settings: ModelSettings,
+    slot_tokens: Sequence[str],
+    texts: Callable[[], Iterable[str]],
+    folder: Path,
+) -> None:
+    """Write config, tokenizer and, for a pretrained base, weights into ``folder``, for the workers.
+
+    Args:
+        settings: which base.
+        slot_tokens: added to the tokenizer; the embedding grows if it has no rows to spare.
+        texts: sources and targets, to train a tokenizer on; called for ``scratch`` only.
+        folder: created; must not exist.
+
+    Raises:
+        BaseModelError: the base can't be had or is not a T5.
+    """
+    if settings.base == SCRATCH:
+        tokenizer = train_tokenizer(texts(), settings.scratch.vocabulary, slot_tokens)
+        log.info("trained a tokenizer of %d tokens on the feed", len(tokenizer))
+        tokenizer.save_pretrained(folder)
+        scratch_config(settings.scratch, len(tokenizer)).save_pretrained(folder)
+        return
+    tokenizer, model = _load_pretrained(settings.base, settings.revision)
+    known = len(tokenizer)
+    tokenizer = with_slot_tokens(tokenizer, slot_tokens)
+    if len(tokenizer) > model.config.vocab_size:
+        model.resize_token_embeddings(len(tokenizer), pad_to_multiple_of=8)
+    _initialise_rows(model, known, len(tokenizer))
+    tokenizer.save_pretrained(folder)
+    model.save_pretrained(folder)
+
+
+def load_model(folder: Path, scratch: ScratchSettings | None, seed: int) -> T5ForConditionalGeneration:
+    """The model of a folder that :func:`write_base` wrote; from nothing where it holds no weights."""
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    torch.manual_seed(seed)
+    if scratch is not None:
+        return T5ForConditionalGeneration(T5Config.from_pretrained(folder))
+    return T5ForConditionalGeneration.from_pretrained(folder)
+
+
+def scratch_config(settings: ScratchSettings, vocabulary: int) -> T5Config:
+    """A T5 v1.1 shape (gated GELU; Shazeer, "GLU Variants Improve Transformer", 2020)."""
+    from transformers import T5Config
+
+    return T5Config(
+        vocab_size=-(-vocabulary // 8) * 8,
+        d_model=settings.d_model,
+        d_kv=settings.d_model // settings.heads,
+        d_ff=settings.d_ff,
+        num_heads=settings.heads,
+        num_layers=settings.layers,
+        num_decoder_layers=settings.layers,
+        dropout_rate=settings.dropout,
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        eos_token_id=1,
+        decoder_start_token_id=0,
+    )
+
+
+def _load_pretrained(base: str, revision: str) -> tuple[PreTrainedTokenizerFast, T5ForConditionalGeneration]:
+    from transformers import AutoConfig, AutoTokenizer, T5ForConditionalGeneration
+
+    local = Path(base).expanduser()
+    if base.startswith((".", "/", "~")) and not local.is_dir():
+        raise BaseModelError(
+            f"model.base = {base!r} is not a folder. Give a checkpoint's folder, a hub name such as "
+            f"google-t5/t5-small, or {SCRATCH!r}."
+        )
+    name = str(local) if local.is_dir() else base
+    arguments = {"revision": revision} if revision else {}
+    try:
+        config = AutoConfig.from_pretrained(name, **arguments)
+        if config.model_type != "t5":
+            raise BaseModelError(f"model.base = {base!r} is of type {config.model_type!r}; a T5 is needed.")
+        tokenizer = AutoTokenizer.from_pretrained(name, **arguments)
+        model = T5ForConditionalGeneration.from_pretrained(name, use_safetensors=True, **arguments)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise BaseModelError(
+            f"model.base = {base!r} can't be loaded: {reason}. Check the name and the network, or give a local "
+            f"checkpoint's folder, or {SCRATCH!r} to train a small T5 from nothing."
+        ) from error
+    return tokenizer, model
+
+
+def _initialise_rows(model: T5ForConditionalGeneration, start: int, stop: int) -> None:
+    """Start new tokens at the mean of the known ones (Hewitt, "Initializing New Word Embeddings", 2021)."""
+    import torch
+
+    with torch.no_grad():
+        for table in {model.shared.weight, model.lm_head.weight}:
+            table[start:stop] = table[:start].mean(dim=0)
