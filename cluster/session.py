@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +45,7 @@ def ray_session(settings: Settings) -> Iterator[None]:
         yield
         return
     address = settings.ray.address or os.environ.get("RAY_ADDRESS", "")
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         if address:
             log.info("connecting to Ray at %s", address)
@@ -57,6 +60,8 @@ def ray_session(settings: Settings) -> Iterator[None]:
             f"{where}: {first}. Check ray.address (empty starts a local Ray), and RAY_AUTH_MODE and "
             "RAY_AUTH_TOKEN where the cluster wants a token."
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_sigterm)  # Ray put its own there, which ends the process at once
     try:
         yield
     finally:

@@ -1,0 +1,54 @@
+"""Serve the champion over HTTP, in the foreground, until Ctrl-C.
+
+python -m serve_app [--config FILE] [--set KEY=VALUE ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from adcraft import __version__, console
+from adcraft.settings import load_settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve. Returns the process's exit code."""
+    parsed = _parser().parse_args(arguments)
+    console.log_to_stderr(parsed.debug)
+    return console.run("serve_app", "serve", parsed.debug, lambda: _run(parsed))
+
+
+def _run(parsed: argparse.Namespace) -> None:
+    settings = load_settings(parsed.config, parsed.set)
+    if parsed.dry_run:
+        json.dump(settings.model_dump(mode="json"), sys.stdout, indent=2, ensure_ascii=False)
+        print()
+        return
+    from serve_app.foreground import serve_until_stopped
+
+    serve_until_stopped(settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m serve_app",
+        description=__doc__,
+        epilog=console.EXIT_CODES_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"adcraft {__version__}")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as YAML")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. serve.port=8001"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the resolved settings, do nothing")
+    parser.add_argument("--debug", action="store_true", help="tracebacks and debug logs")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""From what a generator wrote to what a client gets: one product, or many in chunks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from adcraft.inference.generator import Generation
+from serve_app.faults import ApiError, explain
+from serve_app.messages import Failure, Job, Reply
+from serve_app.schemas import Answer, BatchAnswer, Fault, ItemAnswer, ItemError, Model, Product
+
+# Few enough to spread a batch over the replicas and to let single requests in between.
+_CHUNK_ITEMS = 8
+_CHUNKS_PER_REPLICA = 4
+
+Generate = Callable[[list[Job]], Awaitable[Reply]]
+
+
+def answer(product: Product, outcome: Generation | Failure, model: Model) -> Answer:
+    """The answer for one product.
+
+    Raises:
+        ApiError: the model failed on it, or wrote nothing.
+    """
+    if isinstance(outcome, Failure):
+        raise ApiError(500, outcome.code, outcome.message)
+    texts = [text for text in outcome.texts if text]
+    if not texts:
+        raise ApiError(
+            500,
+            "no_copy",
+            "The model wrote nothing for this product; a category or a description may help it.",
+        )
+    return Answer(
+        creative=texts[0],
+        brand=product.brand,
+        product_name=product.product_name,
+        variants=texts,
+        model=model,
+    )
+
+
+async def answer_batch(
+    items: Sequence[Any], generate: Generate, *, max_replicas: int, request_id: str
+) -> BatchAnswer:
+    """A result for each item, in order; what fails has its own error and fails nothing else.
+
+    Each chunk has the time that a single request has. Once one was late, those that have not begun
+    are given up: waiting longer would make nothing better.
+    """
+    batch = _Batch(generate, request_id, room=asyncio.Semaphore(_CHUNKS_PER_REPLICA * max_replicas))
+    products = batch.check(items)
+    async with asyncio.TaskGroup() as group:
+        for start in range(0, len(products), _CHUNK_ITEMS):
+            group.create_task(batch.run(products[start : start + _CHUNK_ITEMS]))
+    ordered = [batch.results[index] for index in range(len(items))]
+    failed = sum(isinstance(result, ItemError) for result in ordered)
+    return BatchAnswer(results=ordered, succeeded=len(ordered) - failed, failed=failed)
+
+
+class _Batch:
+    """The results of a batch so far, by index."""
+
+    def __init__(self, generate: Generate, request_id: str, room: asyncio.Semaphore) -> None:
+        self.results: dict[int, ItemAnswer | ItemError] = {}
+        self._generate = generate
+        self._request_id = request_id
+        self._room = room
+        self._late: ApiError | None = None
+
+    def check(self, items: Sequence[Any]) -> list[tuple[int, Product]]:
+        """The items that are products, with their index; the others get their error."""
+        products = []
+        for index, item in enumerate(items):
+            try:
+                products.append((index, Product.model_validate(item)))
+            except ValidationError as error:
+                sentence = explain(error.errors(include_url=False), Product)
+                self._refuse(index, ApiError(422, "invalid_request", sentence))
+        return products
+
+    async def run(self, chunk: list[tuple[int, Product]]) -> None:
+        """Get the results of a chunk, when there is room for it."""
+        async with self._room:
+            if self._late is None:
+                try:
+                    reply = await self._generate([Job(p.record(), p.variants) for _, p in chunk])
+                except ApiError as error:
+                    self._late = error if error.code == "timeout" else None
+                    failure = error
+                else:
+                    self._answer(chunk, reply)
+                    return
+            else:
+                failure = self._late
+        for index, _ in chunk:
+            self._refuse(index, failure)
+
+    def _answer(self, chunk: list[tuple[int, Product]], reply: Reply) -> None:
+        for (index, product), outcome in zip(chunk, reply.outcomes, strict=True):
+            try:
+                answered = answer(product, outcome, reply.model)
+            except ApiError as error:
+                self._refuse(index, error)
+            else:
+                self.results[index] = ItemAnswer(index=index, **dict(answered))
+
+    def _refuse(self, index: int, error: ApiError) -> None:
+        fault = Fault(code=error.code, message=error.message, request_id=self._request_id)
+        self.results[index] = ItemError(index=index, error=fault)

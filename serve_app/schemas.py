@@ -1,0 +1,223 @@
+"""What is sent and what is answered over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from adcraft.data.cleaning import clean_text
+from adcraft.workload import Record
+from serve_app.faults import REFUSED, show
+
+MAX_VARIANTS = 5
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _refusal("must be text", value)
+    return clean_text(value) or None
+
+
+def _required_text(value: object) -> str:
+    text = _text(value)
+    if text is None:
+        raise PydanticCustomError(REFUSED, "is empty")
+    return text
+
+
+def _price(value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        raise _refusal("must be a number, or text such as €24.90", value)
+    if isinstance(value, int | float):
+        if not 0 <= value <= 1e12:
+            raise _refusal("must be between 0 and 1000000000000", value)
+        value = f"{value:.2f}".removesuffix(".00")
+    return _text(value)
+
+
+def _attributes(value: object) -> str | None:
+    if isinstance(value, dict):
+        pairs = [(name, _scalar(held)) for name, held in value.items()]
+        return _text(", ".join(f"{name}: {held}" for name, held in pairs if held))
+    if isinstance(value, list):
+        return _text(", ".join(held for held in map(_scalar, value) if held))
+    if not isinstance(value, str | None):
+        raise _refusal("must be text, a list of texts, or an object of texts and numbers", value)
+    return _text(value)
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float) and not -1e15 < value < 1e15:
+        raise _refusal("may hold numbers between -1e15 and 1e15", value)
+    if not isinstance(value, str | int | float | None):
+        raise _refusal("may hold texts and numbers", value)
+    return "" if value is None else str(value)
+
+
+def _refusal(rule: str, value: object) -> PydanticCustomError:
+    return PydanticCustomError(REFUSED, "{rule}, and is {value}", {"rule": rule, "value": show(value)})
+
+
+_Name = Annotated[str, BeforeValidator(_required_text, json_schema_input_type=str)]
+_Text = Annotated[str | None, BeforeValidator(_text, json_schema_input_type=str | None)]
+_Price = Annotated[str | None, BeforeValidator(_price, json_schema_input_type=str | float | None)]
+_Attributes = Annotated[
+    str | None,
+    BeforeValidator(
+        _attributes, json_schema_input_type=str | list[str] | dict[str, str | float | bool] | None
+    ),
+]
+
+
+class Strict(BaseModel):
+    """Base of all that comes in: unknown keys are refused, ``"5"`` is no number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Product(Strict):
+    """One product to write about, and how many texts to write."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"brand": "Nike", "product_name": "Running Shoes"}]}
+    )
+
+    product_name: _Name = Field(max_length=300)
+    brand: _Text = Field(None, max_length=100)
+    category: _Text = Field(None, max_length=300)
+    gender: _Text = Field(None, max_length=100)
+    color: _Text = Field(None, max_length=100)
+    material: _Text = Field(None, max_length=300)
+    price: _Price = Field(None, max_length=40, description="a number, or text with its currency")
+    tone: _Text = Field(None, max_length=100)
+    attributes: _Attributes = Field(None, max_length=5000)
+    description: _Text = Field(None, max_length=5000)
+    variants: int = Field(1, ge=1, le=MAX_VARIANTS, description="texts to write, best first")
+
+    def record(self) -> Record:
+        """The product as the workload knows it."""
+        return self.model_dump(exclude={"variants"})
+
+
+_RawProduct = Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/Product"})]
+
+
+class Batch(Strict):
+    """Many products. Each is checked on its own, so that one fault fails one product."""
+
+    items: list[_RawProduct] = Field(min_length=1)
+
+
+class Model(BaseModel):
+    """Where an answer comes from: the registered model's version, its run, and its data."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: str
+    alias: str | None
+    run_name: str
+    run_id: str
+    artifact_uri: str
+    dataset_version: str
+
+
+class Answer(BaseModel):
+    """Copy for one product."""
+
+    creative: str = Field(description="the best text")
+    brand: str | None
+    product_name: str
+    variants: list[str] = Field(description="all texts, best first; the first is the creative")
+    model: Model
+
+
+class Fault(BaseModel):
+    """Why there is no answer."""
+
+    code: str = Field(description="stable; for programs")
+    message: str = Field(description="for people")
+    request_id: str
+
+
+class ErrorBody(BaseModel):
+    """The shape of every error."""
+
+    error: Fault
+
+
+class Indexed(BaseModel):
+    """The place of an item in its batch, from 0."""
+
+    index: int
+
+
+class ItemAnswer(Answer, Indexed):
+    """Copy for one item of a batch."""
+
+
+class ItemError(ErrorBody, Indexed):
+    """Why one item of a batch has no copy."""
+
+
+class BatchAnswer(BaseModel):
+    """One result for each item, in the order they were sent."""
+
+    results: list[ItemAnswer | ItemError]
+    succeeded: int
+    failed: int
+
+
+class Health(BaseModel):
+    """The process that answers HTTP is alive."""
+
+    status: str = "ok"
+
+
+class Ready(BaseModel):
+    """At least one generator answers."""
+
+    status: str = "ready"
+    model: Model
+
+
+class EngineInfo(BaseModel):
+    """How a generator computes."""
+
+    compute_type: str
+    threads: int
+    batch_size: int
+    load_s: float = Field(description="from the start of a replica to its first text")
+
+
+class TrainedInfo(BaseModel):
+    """How the model came to be."""
+
+    workload: str
+    base: str
+    metrics: dict[str, float]
+
+
+class Limits(BaseModel):
+    """What one request may ask for."""
+
+    max_items: int
+    max_body_bytes: int
+    max_variants: int = MAX_VARIANTS
+    request_timeout_s: float
+
+
+class Info(BaseModel):
+    """What runs here."""
+
+    model: Model
+    engine: EngineInfo
+    trained: TrainedInfo
+    limits: Limits
+    versions: dict[str, str]
