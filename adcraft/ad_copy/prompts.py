@@ -62,7 +62,7 @@ def example(record: Record, fields: tuple[str, ...]) -> Example | None:
         return None
     shown = tuple(field for field in fields if field != record.get("target_field"))
     source = prompt(record, shown)
-    learnt, slots = delexicalise(canonical(target, record), _anchors(record), source.slots)
+    learnt, _slots = delexicalise(canonical(target, record), _anchors(record), source.slots)
     invented = {token for token in tokens_in(learnt) if token not in source.slots}
     if invented or re.search(r"\d", learnt):
         unwanted = re.compile("|".join([*map(re.escape, sorted(invented)), r"\d"]))
@@ -86,7 +86,7 @@ def canonical(text: str, record: Record) -> str:
     for value in (anchors.name, anchors.brand):
         if len(value) > 2 and value not in text and value.lower() in text.lower():
             whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)", re.IGNORECASE)
-            text = whole.sub(lambda _, value=value: value, text)
+            text = whole.sub(value.replace("\\", r"\\"), text)
     written = [spelling for spelling in price_spellings(anchors.price) if spelling and spelling in text]
     if written and written != [anchors.price]:
         spellings = "|".join(map(re.escape, written))

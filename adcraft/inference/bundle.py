@@ -93,19 +93,20 @@ def open_bundle(path: Path) -> Bundle:
         BundleError: no manifest, another format, or a file is missing, changed or unlisted.
     """
     manifest = _read_manifest(path)
-    found = {name: file for name, file in _files(path)}
+    found = dict(_files(path))
     if missing := sorted(manifest.files.keys() - found.keys()):
         raise BundleError(f"The bundle at {path} lacks {', '.join(missing)}. Fetch the model version again.")
     if unlisted := sorted(found.keys() - manifest.files.keys()):
         raise BundleError(
-            f"The bundle at {path} holds {', '.join(unlisted)}, which its manifest does not list; it is not used."
+            f"The bundle at {path} holds {', '.join(unlisted)}, which its manifest does not list. It is not "
+            "loaded; fetch the model version again."
         )
     for name, expected in manifest.files.items():
         actual = sha256(found[name])
         if actual != expected:
             raise BundleError(
-                f"{name} in the bundle at {path} was changed: its SHA-256 is {actual[:12]}…, the manifest says "
-                f"{expected[:12]}…. It is not loaded; fetch the model version again."
+                f"{name} in the bundle at {path} was changed: its SHA-256 is {actual[:12]}…, the manifest "
+                f"says {expected[:12]}…. It is not loaded; fetch the model version again."
             )
     return Bundle(path, manifest)
 

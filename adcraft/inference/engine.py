@@ -115,8 +115,8 @@ def check_vocabulary(engine: Sequence[str], tokenizer: Sequence[str], *, where: 
     for index, (left, right) in enumerate(zip(engine, tokenizer, strict=False)):
         if left != right:
             raise BundleError(
-                f"Token {index} is {left!r} in the engine at {where} and {right!r} in the tokenizer; the model "
-                "would write nonsense. Convert it again."
+                f"Token {index} is {left!r} in the engine at {where} and {right!r} in the tokenizer; the "
+                "model would write nonsense. Convert it again."
             )
     if len(set(engine)) != len(engine):
         seen: set[str] = set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adcraft.errors import BaseModelError
 from adcraft.settings import ModelSettings, ScratchSettings
@@ -52,13 +52,13 @@ def write_base(
     model.save_pretrained(folder)
 
 
-def load_model(folder: Path, scratch: ScratchSettings | None, seed: int) -> T5ForConditionalGeneration:
+def load_model(folder: Path, pretrained: bool, seed: int) -> T5ForConditionalGeneration:
     """The model of a folder that :func:`write_base` wrote; from nothing where it holds no weights."""
     import torch
     from transformers import T5Config, T5ForConditionalGeneration
 
     torch.manual_seed(seed)
-    if scratch is not None:
+    if not pretrained:
         return T5ForConditionalGeneration(T5Config.from_pretrained(folder))
     return T5ForConditionalGeneration.from_pretrained(folder)
 
@@ -67,6 +67,13 @@ def scratch_config(settings: ScratchSettings, vocabulary: int) -> T5Config:
     """A T5 v1.1 shape (gated GELU; Shazeer, "GLU Variants Improve Transformer", 2020)."""
     from transformers import T5Config
 
+    # The parent's keys go in as a mapping: T5Config's own signature does not name them.
+    common: dict[str, Any] = {
+        "tie_word_embeddings": True,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "decoder_start_token_id": 0,
+    }
     return T5Config(
         vocab_size=-(-vocabulary // 8) * 8,
         d_model=settings.d_model,
@@ -77,15 +84,12 @@ def scratch_config(settings: ScratchSettings, vocabulary: int) -> T5Config:
         num_decoder_layers=settings.layers,
         dropout_rate=settings.dropout,
         feed_forward_proj="gated-gelu",
-        tie_word_embeddings=True,
-        pad_token_id=0,
-        eos_token_id=1,
-        decoder_start_token_id=0,
+        **common,
     )
 
 
 def _load_pretrained(base: str, revision: str) -> tuple[PreTrainedTokenizerFast, T5ForConditionalGeneration]:
-    from transformers import AutoConfig, AutoTokenizer, T5ForConditionalGeneration
+    from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast, T5ForConditionalGeneration
 
     local = Path(base).expanduser()
     if base.startswith((".", "/", "~")) and not local.is_dir():
@@ -94,19 +98,23 @@ def _load_pretrained(base: str, revision: str) -> tuple[PreTrainedTokenizerFast,
             f"google-t5/t5-small, or {SCRATCH!r}."
         )
     name = str(local) if local.is_dir() else base
-    arguments = {"revision": revision} if revision else {}
+    wanted = revision or "main"
     try:
-        config = AutoConfig.from_pretrained(name, **arguments)
+        config = AutoConfig.from_pretrained(name, revision=wanted)
         if config.model_type != "t5":
             raise BaseModelError(f"model.base = {base!r} is of type {config.model_type!r}; a T5 is needed.")
-        tokenizer = AutoTokenizer.from_pretrained(name, **arguments)
-        model = T5ForConditionalGeneration.from_pretrained(name, use_safetensors=True, **arguments)
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=wanted)
+        model = T5ForConditionalGeneration.from_pretrained(name, use_safetensors=True, revision=wanted)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise BaseModelError(
-            f"model.base = {base!r} can't be loaded: {reason}. Check the name and the network, or give a local "
-            f"checkpoint's folder, or {SCRATCH!r} to train a small T5 from nothing."
+            f"model.base = {base!r} can't be loaded: {reason}. Check the name and the network, or give a "
+            f"local checkpoint's folder, or {SCRATCH!r} to train a small T5 from nothing."
         ) from error
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise BaseModelError(
+            f"model.base = {base!r} has no tokenizer.json. Save it once by its fast tokenizer, and give that folder."
+        )
     return tokenizer, model
 
 

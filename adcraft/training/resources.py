@@ -47,15 +47,16 @@ def worker_resources(
     """
     if use_gpu and cluster_gpus < num_workers:
         raise ClusterError(
-            f"train.num_workers = {num_workers} with train.use_gpu needs {num_workers} GPUs; the cluster has "
-            f"{cluster_gpus:g}. Use fewer workers, or set train.use_gpu=false."
+            f"train.num_workers = {num_workers} with train.use_gpu needs {num_workers} GPUs; the cluster "
+            f"has {cluster_gpus:g}. Use fewer workers, or set train.use_gpu=false."
         )
     share = (cluster_cpus - _RESERVED_CPUS) / num_workers
     cpus = min(1.0, int(share * 100) / 100)
     if cpus < DATA_CPUS:
         raise ClusterError(
-            f"train.num_workers = {num_workers} can't run on {cluster_cpus:g} logical CPUs: each needs at least "
-            f"{DATA_CPUS}, and {_RESERVED_CPUS} stay for reading data. Use fewer workers or a larger cluster."
+            f"train.num_workers = {num_workers} can't run on {cluster_cpus:g} logical CPUs: each needs at "
+            f"least {DATA_CPUS}, and {_RESERVED_CPUS} stay for reading data. Use fewer workers or a larger "
+            "cluster."
         )
     nodes = max(1, round(cluster_cpus / node_cores)) if node_cores else 1
     per_node = -(-num_workers // nodes)

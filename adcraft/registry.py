@@ -1,0 +1,174 @@
+"""The registry of models in MLflow: versions, and the aliases champion, challenger and previous."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adcraft.errors import AliasError, BundleError, TrackingError
+from adcraft.inference.bundle import MANIFEST
+from adcraft.tracking.connection import connect, explained, redacted
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion as MlflowModelVersion
+
+log = logging.getLogger(__name__)
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+BUNDLE_ARTIFACT = "bundle"
+RUN_KEY_TAG = "adcraft.run_key"
+_RUN_NAME_TAG = "adcraft.run_name"
+_DATASET_TAG = "adcraft.dataset_version"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version of a registered model: the provenance that every answer carries."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+    run_id: str
+    run_name: str
+    artifact_uri: str
+    dataset_version: str
+
+
+class Registry:
+    """One registered model in the registry at an address."""
+
+    def __init__(self, uri: str, model: str) -> None:
+        """Connect.
+
+        Raises:
+            TrackingError: MLflow can't be reached.
+        """
+        self._uri = uri
+        self._model = model
+        self._client = connect(uri)
+
+    def resolve(self, alias_or_version: str) -> ModelVersion:
+        """The version that an alias points to, or that has that number.
+
+        Raises:
+            AliasError: there is none; the message names what there is.
+            TrackingError: MLflow stopped answering.
+        """
+        from mlflow.exceptions import MlflowException
+
+        wanted = alias_or_version.strip()
+        try:
+            if wanted.isdecimal():
+                found = self._client.get_model_version(self._model, wanted)
+            else:
+                found = self._client.get_model_version_by_alias(self._model, wanted)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise TrackingError(
+                    f"MLflow at {redacted(self._uri)} refused while resolving {wanted!r}: {error.message}"
+                ) from error
+            raise AliasError(self._nothing_called(wanted)) from error
+        return self._describe(found)
+
+    def find(self, run_key: str) -> ModelVersion | None:
+        """The version that was trained by the run with this key, if there is one."""
+        with explained(self._uri, "looking for a model version"):
+            found = self._client.search_model_versions(
+                f"name = '{self._model}' and tag.`{RUN_KEY_TAG}` = '{run_key}'"
+            )
+        return self._describe(found[0]) if found else None
+
+    def register(self, *, run_id: str, run_name: str, run_key: str, dataset_version: str) -> ModelVersion:
+        """Register the bundle of a run as a new version. The first becomes champion, later ones
+        challenger.
+
+        Raises:
+            TrackingError: MLflow refused.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with explained(self._uri, f"registering {self._model}"):
+            try:
+                self._client.create_registered_model(self._model)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            made = self._client.create_model_version(
+                self._model,
+                source=f"{self._client.get_run(run_id).info.artifact_uri}/{BUNDLE_ARTIFACT}",
+                run_id=run_id,
+                tags={RUN_KEY_TAG: run_key, _RUN_NAME_TAG: run_name, _DATASET_TAG: dataset_version},
+            )
+            aliases = self._client.get_registered_model(self._model).aliases
+            alias = CHALLENGER if CHAMPION in aliases else CHAMPION
+            self._client.set_registered_model_alias(self._model, alias, made.version)
+            return self._describe(self._client.get_model_version(self._model, made.version))
+
+    def download(self, version: ModelVersion, folder: Path) -> Path:
+        """Fetch a version's bundle into ``folder/<version>-<run id>``, or find it fetched. The
+        download appears under that name when it is whole, so processes that race do no harm.
+
+        Raises:
+            TrackingError: the files can't be fetched.
+        """
+        import mlflow.artifacts
+
+        target = folder / f"{version.version}-{version.run_id[:12]}"
+        if (target / MANIFEST).exists():
+            return target
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as aside:
+            with explained(self._uri, f"fetching {version.name} version {version.version}"):
+                try:
+                    fetched = Path(
+                        mlflow.artifacts.download_artifacts(
+                            artifact_uri=version.artifact_uri, dst_path=aside, tracking_uri=self._uri
+                        )
+                    )
+                except OSError as error:
+                    raise BundleError(
+                        f"The bundle of {version.name} version {version.version} is not at "
+                        f"{version.artifact_uri}: {error}."
+                    ) from error
+            if not (fetched / MANIFEST).exists():
+                raise BundleError(
+                    f"{version.name} version {version.version} at {version.artifact_uri} is not an Adcraft "
+                    f"bundle: it has no {MANIFEST}."
+                )
+            try:
+                shutil.move(fetched, target)
+            except OSError:
+                if not (target / MANIFEST).exists():  # else another process was faster
+                    raise
+        return target
+
+    def _describe(self, found: MlflowModelVersion) -> ModelVersion:
+        return ModelVersion(
+            name=found.name,
+            version=str(found.version),
+            aliases=tuple(found.aliases),
+            run_id=found.run_id or "",
+            run_name=found.tags.get(_RUN_NAME_TAG, ""),
+            artifact_uri=found.source or "",
+            dataset_version=found.tags.get(_DATASET_TAG, ""),
+        )
+
+    def _nothing_called(self, wanted: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        kind = "version" if wanted.isdecimal() else "alias"
+        where = f"in MLflow at {redacted(self._uri)}"
+        try:
+            model = self._client.get_registered_model(self._model)
+        except MlflowException:
+            return (
+                f"No model {self._model!r} is registered {where}. Train one first: python -m ray_jobs train."
+            )
+        known = (
+            ", ".join(f"{alias} -> {version}" for alias, version in sorted(model.aliases.items())) or "none"
+        )
+        return f"{self._model} has no {kind} {wanted!r} {where}. Aliases: {known}."

@@ -1,0 +1,1 @@
+"""What goes to MLflow: runs, curves, the registry of models."""

@@ -1,0 +1,149 @@
+"""From a prepared split to token ids: once per dataset, tokenizer and prompt, then read every epoch."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from adcraft.data.dataset import PreparedDataset
+from adcraft.errors import TrainingError
+from adcraft.inference.bundle import PromptSettings
+from adcraft.inference.codec import TextCodec
+from adcraft.training.resources import DATA_CPUS
+from adcraft.workload import Example, Workload
+from adcraft.workloads import get_workload
+
+if TYPE_CHECKING:
+    import ray.data
+
+log = logging.getLogger(__name__)
+
+TRAINING_SPLITS = ("train", "validation")
+_SCHEMA = pa.schema([("source", pa.list_(pa.int32())), ("target", pa.list_(pa.int32()))])
+
+
+@dataclass(frozen=True)
+class EncodedSplit:
+    """A split as token ids, in Parquet: columns ``source`` and ``target``, lists of int32."""
+
+    folder: Path
+    rows: int
+    tokens: int
+
+    def read(self) -> ray.data.Dataset:
+        """Stream it by Ray Data, beside workers that hold most CPUs."""
+        import ray.data
+
+        return ray.data.read_parquet(str(self.folder), ray_remote_args={"num_cpus": DATA_CPUS})
+
+
+def prompt_fields(dataset: PreparedDataset, workload: Workload) -> tuple[str, ...]:
+    """The fields that a prompt may show: not the one that every target of the dataset was taken from,
+    since a model would never have seen it.
+    """
+    sources = {field for field, rows in dataset.manifest.target_fields.items() if rows}
+    hidden = sources if len(sources) == 1 else set()
+    return tuple(field for field in workload.prompt_fields if field not in hidden)
+
+
+def examples(
+    files: Sequence[Path], workload: Workload, fields: tuple[str, ...], *, limit: int = 0
+) -> Iterator[Example]:
+    """What the rows of ``files`` teach, one row group in memory at a time; about ``limit`` of them,
+    taken evenly over all rows, where it is not 0.
+    """
+    total = sum(pq.read_metadata(file).num_rows for file in files)
+    stride = max(1, total // limit) if limit else 1
+    index = 0
+    for file in files:
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=1024):
+            for record in batch.to_pylist():
+                index += 1
+                if index % stride == 0 and (example := workload.example(record, fields)):
+                    yield example
+
+
+def encode(
+    dataset: PreparedDataset, workload: Workload, tokenizer: Path, prompt: PromptSettings, root: Path
+) -> dict[str, EncodedSplit]:
+    """Encode the training splits by Ray Data, or find them encoded under ``root``.
+
+    Raises:
+        TrainingError: no row of a split teaches anything.
+    """
+    content = json.dumps([dataset.version, workload.name, prompt.model_dump()], sort_keys=True)
+    key = hashlib.sha256(tokenizer.read_bytes() + content.encode()).hexdigest()[:16]
+    return {
+        split: _encode_split(dataset, split, workload, tokenizer, prompt, root / key / split)
+        for split in TRAINING_SPLITS
+    }
+
+
+def _encode_split(
+    dataset: PreparedDataset,
+    split: str,
+    workload: Workload,
+    tokenizer: Path,
+    prompt: PromptSettings,
+    folder: Path,
+) -> EncodedSplit:
+    if not folder.exists():
+        import ray.data
+
+        log.info("encoding the %s split", split)
+        aside = folder.with_name(f".{folder.name}-partial")
+        shutil.rmtree(aside, ignore_errors=True)
+        ray.data.read_parquet(
+            [str(file) for file in dataset.split_files(split)], ray_remote_args={"num_cpus": DATA_CPUS}
+        ).map_batches(
+            functools.partial(_encode_batch, workload=workload.name, tokenizer=str(tokenizer), prompt=prompt),
+            batch_format="pyarrow",
+            batch_size=1024,
+            num_cpus=DATA_CPUS,
+        ).write_parquet(str(aside), ray_remote_args={"num_cpus": DATA_CPUS})
+        aside.rename(folder)
+    files = sorted(folder.glob("*.parquet"))
+    rows = sum(pq.read_metadata(file).num_rows for file in files)
+    if not rows:
+        raise TrainingError(
+            f"No row of the {split} split of {dataset.name}/{dataset.version} teaches anything: every "
+            "target is empty, or leans on numbers that the product does not give."
+        )
+    tokens = sum(
+        len(column.flatten())
+        for file in files
+        for batch in pq.ParquetFile(file).iter_batches()
+        for column in batch.columns
+    )
+    return EncodedSplit(folder, rows, tokens)
+
+
+def _encode_batch(table: pa.Table, workload: str, tokenizer: str, prompt: PromptSettings) -> pa.Table:
+    rules, codec = get_workload(workload), _codec(tokenizer)
+    learnt = [
+        example
+        for record in table.to_pylist()
+        if (example := rules.example(record, prompt.fields)) is not None
+    ]
+    return pa.table(
+        {
+            "source": codec.encode([example.source for example in learnt], prompt.source_tokens),
+            "target": codec.encode([example.target for example in learnt], prompt.target_tokens),
+        },
+        schema=_SCHEMA,
+    )
+
+
+@functools.lru_cache(maxsize=2)
+def _codec(tokenizer: str) -> TextCodec:
+    return TextCodec.load(Path(tokenizer))
