@@ -1,0 +1,129 @@
+# Adcraft, and every way to run it. 'make' alone lists the targets.
+#
+# Settings of a stage go through ARGS:   make train ARGS="--set train.max_epochs=3"
+# More options for pip go through PIP_ARGS, or pip's own environment variables.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON := $(BIN)/python
+INSTALLED := $(VENV)/.installed
+
+ARGS ?=
+PIP_ARGS ?=
+export FEED ?=
+export PORT ?= 8000
+export STAGE ?=
+
+ifeq ($(strip $(HOME)),)
+export HOME := $(CURDIR)/var/home
+endif
+
+.PHONY: help setup demo smoke sample prepare train evaluate serve submit cluster mlflow \
+	check format test test-unit drills bench bench-prepare bench-train bench-engine hooks lock clean
+
+##@ Start here
+
+help: ## List every target
+	@awk 'BEGIN {FS = ":.*## "; print "make TARGET, where TARGET is one of"} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(INSTALLED) ## Virtual environment and pinned packages (done again only when they change)
+
+demo: setup ## Sample feed to served copy on 127.0.0.1:8000, until Ctrl-C; FEED=products.csv, PORT=8001
+	@$(PYTHON) -m cluster.demo $(if $(FEED),--feed "$$FEED") --port "$$PORT" $(ARGS)
+
+smoke: setup ## The whole path at its smallest, by itself; fails if any step does
+	@$(PYTHON) -m cluster.demo --smoke $(ARGS)
+
+##@ Stages, each with ARGS="--config FILE --set KEY=VALUE --dry-run"
+
+sample: setup ## Write a feed of invented products
+prepare: setup ## Feed to versioned dataset
+train: setup ## Dataset to fine-tuned T5, registered in MLflow
+evaluate: setup ## Score a registered model on the untouched test split
+
+sample prepare train evaluate:
+	@$(PYTHON) -m ray_jobs $@ $(ARGS)
+
+serve: setup ## Answer HTTP with the champion
+	@$(PYTHON) -m serve_app $(ARGS)
+
+##@ Cluster
+
+cluster: setup ## A local Ray head with token authentication, until Ctrl-C
+	@$(PYTHON) -m cluster.local $(ARGS)
+
+submit: setup ## Run STAGE=train on a running cluster by 'ray job submit'
+	@$(BIN)/ray job submit --working-dir . -- python -m ray_jobs $(STAGE) $(ARGS)
+
+mlflow: setup ## MLflow's pages on 127.0.0.1:5000, until Ctrl-C
+	@$(PYTHON) -m cluster.mlflow_server $(ARGS)
+
+##@ Develop
+
+check: setup ## Lint, format, types, import rules, YAML
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/yamllint --strict .
+
+format: setup ## Put the code in form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: setup ## All tests but the long drills
+	$(PYTHON) -m pytest $(ARGS)
+
+test-unit: setup ## Tests that need no Ray
+	$(PYTHON) -m pytest tests/unit $(ARGS)
+
+drills: setup ## Long fault drills: kill it, fill it, interrupt it
+	$(PYTHON) -m pytest -m drill $(ARGS)
+
+bench: bench-prepare bench-train bench-engine ## All benchmarks
+
+bench-prepare: setup ## Preparing a feed, beside what a user would pick instead
+bench-train: setup ## Training, likewise
+bench-engine: setup ## Generating, likewise
+
+bench-prepare bench-train bench-engine: bench-%:
+	$(PYTHON) -m benchmarks.$* $(ARGS)
+
+hooks: setup ## Check every commit as 'make check' does (pre-commit)
+	$(BIN)/pre-commit install
+
+lock: setup ## Rewrite constraints.txt from what is installed
+	@{ echo "# What was tested, to the last package; made by 'make lock'. pip only: 'pip install -c constraints.txt ...'."; \
+	  $(PYTHON) -m pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu$$//'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean: ## Remove what was made here: environment, caches, ./var (datasets and models in ~/.adcraft stay)
+	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch goes first: it is the largest, and which build of it pip finds decides the rest. The build
+# requirement is installed too, so that nothing is fetched a second time in isolation.
+$(INSTALLED): pyproject.toml constraints.txt
+	@for python in python3.11 python3 python; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then break; fi; \
+	  python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Adcraft needs Python 3.11, and neither python3.11, python3 nor python on PATH is that." >&2; \
+	  echo "Install Python 3.11 (Debian 12: apt-get install python3 python3-pip), and run this again." >&2; \
+	  exit 1; \
+	fi; \
+	[ -x $(PYTHON) ] || "$$python" -m venv $(VENV) >/dev/null 2>&1 || { \
+	  "$$python" -m venv --clear --without-pip $(VENV); "$$python" -m pip --python $(PYTHON) install $(PIP_ARGS) pip; }
+	@echo "Installing the pinned packages into $(VENV); the first time takes a few minutes."
+	@$(PYTHON) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt torch setuptools
+	@$(PYTHON) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt --no-build-isolation -e ".[dev]"
+	@touch $@

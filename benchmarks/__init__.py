@@ -1,0 +1,1 @@
+"""Adcraft side by side with what a user would pick instead."""

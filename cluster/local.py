@@ -1,0 +1,179 @@
+"""One Ray head on this machine, on 127.0.0.1 alone, with token authentication, that ends with us.
+
+    python -m cluster.local [--num-cpus N] [--dashboard-port 8265]
+
+runs one until Ctrl-C and prints what another terminal needs to submit jobs to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from adcraft import console
+from adcraft.errors import ClusterError
+from cluster.leash import Leash
+from cluster.ports import LOOPBACK, free_port
+
+START_S = 90
+
+
+@dataclass(frozen=True)
+class LocalHead:
+    """A running head.
+
+    Attributes:
+        address: for ``ray.address``.
+        dashboard_url: for people, ``ray job`` and the Job API.
+        token_file: holds the token; readable by its owner alone.
+        access: the environment variables that a client needs.
+        environment: a whole environment with those, for a child process.
+        leash: the head's processes.
+    """
+
+    address: str
+    dashboard_url: str
+    token_file: Path
+    access: Mapping[str, str]
+    environment: Mapping[str, str]
+    leash: Leash
+
+    @property
+    def token(self) -> str:
+        """The token itself."""
+        return self.token_file.read_text(encoding="utf-8")
+
+
+@contextlib.contextmanager
+def local_head(num_cpus: int = 0, dashboard_port: int = 0) -> Iterator[LocalHead]:
+    """Start a head; on the way out, end exactly its processes and remove its folder.
+
+    Where an error leaves the block, the folder (with Ray's logs) stays, and a line says where.
+
+    Args:
+        num_cpus: logical CPUs; 0 means the machine's.
+        dashboard_port: preferred; another free one is taken if it is in use, or 0.
+
+    Raises:
+        ClusterError: it does not start.
+    """
+    # Unix sockets have short paths, so this is not below the project or a test's folder.
+    folder = Path(tempfile.mkdtemp(prefix="adcraft-", dir=os.environ.get("RAY_TMPDIR") or "/tmp"))  # noqa: S108
+    try:
+        with _start(folder, num_cpus, dashboard_port) as head:
+            yield head
+    except Exception:
+        print(f"Ray's logs are in {folder}.", file=sys.stderr)
+        raise
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _start(folder: Path, num_cpus: int, dashboard_port: int) -> Iterator[LocalHead]:
+    token_file = folder / "token"
+    token_file.touch(mode=0o600)
+    token_file.write_text(secrets.token_hex(32), encoding="utf-8")
+    port, dashboard = free_port(), free_port(dashboard_port)
+    address, url = f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{dashboard}"
+    access = {
+        "RAY_ADDRESS": address,
+        "RAY_API_SERVER_ADDRESS": url,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token_file),
+        # By this, Ray takes the loopback address as the node's, so nothing listens elsewhere.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    }
+    environment = _environment(access)
+    command = [
+        str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--disable-usage-stats",
+        f"--port={port}", f"--ray-client-server-port={free_port()}",
+        f"--dashboard-host={LOOPBACK}", f"--dashboard-port={dashboard}",
+        f"--temp-dir={folder}", "--log-style=record", "--log-color=false",
+        *([f"--num-cpus={num_cpus}"] if num_cpus else []),
+    ]  # fmt: skip
+    own = {name: value for name, value in environment.items() if name != "RAY_ADDRESS"}
+    with Leash(command, environment=own, log=folder / "head.log") as leash:
+        head = LocalHead(address, url, token_file, access, environment, leash)
+        _wait_until_ready(head)
+        yield head
+
+
+def _environment(access: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment, pointed at the head, with this Python first on PATH."""
+    programs = str(Path(sys.executable).parent)
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("RAY_JOB")},
+        **access,
+        "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _wait_until_ready(head: LocalHead) -> None:
+    request = urllib.request.Request(  # noqa: S310 - our own http URL
+        f"{head.dashboard_url}/api/version", headers={"Authorization": f"Bearer {head.token}"}
+    )
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if head.leash.poll() is not None:
+            raise ClusterError(f"Ray's head did not start: {_last_words(head)}")
+        with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+            json.load(answer)
+            return
+        time.sleep(0.1)
+    raise ClusterError(f"Ray's head was not ready after {START_S} s: {_last_words(head)}")
+
+
+def _last_words(head: LocalHead) -> str:
+    return " / ".join(head.leash.output()[-3:]) or "it wrote nothing"
+
+
+def main() -> int:
+    """Run a head until Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cluster.local",
+        description="A local Ray head on 127.0.0.1 with token authentication, until Ctrl-C.",
+        epilog=console.EXIT_CODES_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--num-cpus", type=int, default=0, metavar="N", help="logical CPUs; 0: the machine's")
+    parser.add_argument("--dashboard-port", type=int, default=8265, metavar="PORT", help="if it is free")
+    parsed = parser.parse_args()
+    return console.run(
+        "cluster.local", "cluster", False, lambda: _serve(parsed.num_cpus, parsed.dashboard_port)
+    )
+
+
+def _serve(num_cpus: int, dashboard_port: int) -> None:
+    with local_head(num_cpus, dashboard_port) as head:
+        print("Ray is up. In another terminal:\n")
+        for name, value in head.access.items():
+            print(f"  export {name}={value}")
+        print(
+            "\n  ray job submit --working-dir . -- python -m ray_jobs prepare --set data.source=/feed.csv\n"
+        )
+        print(f"Dashboard: {head.dashboard_url} (it asks for the token: cat {head.token_file})")
+        print("Ctrl-C ends it.", flush=True)
+        while head.leash.poll() is None:
+            time.sleep(0.5)
+        raise ClusterError(f"Ray's head ended by itself: {_last_words(head)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
