@@ -25,7 +25,7 @@ export HOME := $(CURDIR)/var/home
 endif
 
 .PHONY: help setup demo smoke sample prepare train evaluate serve submit cluster mlflow \
-	check format test test-unit drills bench bench-prepare bench-train bench-engine hooks lock clean
+	check format test test-unit drills bench bench-prepare bench-train bench-engine hooks reference lock clean
 
 ##@ Start here
 
@@ -99,6 +99,10 @@ bench-prepare bench-train bench-engine: bench-%:
 
 hooks: setup ## Check every commit as 'make check' does (pre-commit)
 	$(BIN)/pre-commit install
+
+reference: setup ## Rewrite configs/reference.yaml from the settings
+	@$(PYTHON) -m adcraft.settings_reference > configs/reference.new
+	@mv configs/reference.new configs/reference.yaml
 
 lock: setup ## Rewrite constraints.txt from what is installed
 	@{ echo "# What was tested, to the last package; made by 'make lock'. pip only: 'pip install -c constraints.txt ...'."; \

@@ -27,10 +27,10 @@ class Strict(BaseModel):
 class SplitSettings(Strict):
     """How products are divided. The fractions add up to one."""
 
-    train: float = Field(0.8, gt=0, lt=1)
-    validation: float = Field(0.1, gt=0, lt=1)
-    test: float = Field(0.1, gt=0, lt=1)
-    seed: int = 13
+    train: float = Field(0.8, gt=0, lt=1, description="fraction that is learnt from")
+    validation: float = Field(0.1, gt=0, lt=1, description="fraction that says when to stop")
+    test: float = Field(0.1, gt=0, lt=1, description="fraction that is never looked at in training")
+    seed: int = Field(13, description="another one deals the products out differently")
 
     @model_validator(mode="after")
     def _add_up(self) -> SplitSettings:
@@ -47,14 +47,18 @@ class DataSettings(Strict):
     """Where the products come from, and how they become a prepared dataset."""
 
     source: str = Field("", description="file, folder, glob, or hf:NAME[:SPLIT] of the feed")
-    format: Literal["auto", "csv", "jsonl", "parquet", "huggingface"] = "auto"
+    format: Literal["auto", "csv", "jsonl", "parquet", "huggingface"] = Field(
+        "auto", description="of the feed; auto: by its name"
+    )
     encoding: str = Field("", description="of CSV and JSON Lines; empty: detected")
     delimiter: str = Field("", max_length=1, description="of CSV; empty: detected")
     columns: dict[str, str] = Field(
         default_factory=dict, description="field: column, where the usual names don't fit"
     )
     root: str = Field("", description="folder of prepared datasets; empty: <home>/data")
-    name: str = Field("products", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    name: str = Field(
+        "products", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="of the prepared dataset"
+    )
     version: str = Field("", description="of the prepared dataset; empty: the newest")
     target: str = Field("", description="column with the text to learn; empty: the ad, else the description")
     target_chars: int = Field(160, ge=20, le=2000, description="a longer target is cut at a clause")
@@ -66,11 +70,11 @@ class ScratchSettings(Strict):
     """Shape of the small T5 that is trained from nothing (``model.base: scratch``)."""
 
     vocabulary: int = Field(4000, ge=64, le=64_000, description="pieces of the Unigram tokenizer")
-    d_model: int = Field(256, ge=16)
-    d_ff: int = Field(512, ge=16)
-    heads: int = Field(4, ge=1)
+    d_model: int = Field(256, ge=16, description="width")
+    d_ff: int = Field(512, ge=16, description="width inside the feed-forward layers")
+    heads: int = Field(4, ge=1, description="of attention; divides d_model")
     layers: int = Field(3, ge=1, description="of the encoder, and as many of the decoder")
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.1, ge=0, lt=1, description="fraction of activations dropped in training")
 
     @model_validator(mode="after")
     def _heads_divide(self) -> ScratchSettings:
@@ -87,30 +91,30 @@ class ModelSettings(Strict):
     )
     revision: str = Field("", description="commit or tag of a hub model; empty: its main")
     scratch: ScratchSettings = ScratchSettings()
-    source_tokens: int = Field(96, ge=8, le=4096)
-    target_tokens: int = Field(80, ge=8, le=1024)
+    source_tokens: int = Field(96, ge=8, le=4096, description="that the model reads at most")
+    target_tokens: int = Field(80, ge=8, le=1024, description="that the model writes at most")
 
 
 class TrainSettings(Strict):
     """One training run: budget, batches, optimizer, workers."""
 
-    max_epochs: int = Field(8, ge=1)
+    max_epochs: int = Field(8, ge=1, description="passes over the training products")
     max_minutes: float = Field(0, ge=0, description="0: no limit; the schedule ends in time")
     patience: int = Field(3, ge=0, description="epochs without a better validation loss; 0: never stop")
-    num_workers: int = Field(1, ge=1)
-    use_gpu: bool = False
+    num_workers: int = Field(1, ge=1, description="processes that train together")
+    use_gpu: bool = Field(False, description="one GPU for each worker")
     threads_per_worker: int = Field(0, ge=0, description="torch threads; 0: the node's cores shared out")
     tokens_per_batch: int = Field(4096, ge=32, description="padded source + target tokens, per worker")
     accumulate: int = Field(1, ge=1, description="batches per optimizer step")
     learning_rate: float = Field(0, ge=0, description="0: 2e-3 from scratch, 3e-4 for a pretrained base")
     warmup: float = Field(0.05, ge=0, lt=1, description="fraction of the run")
-    weight_decay: float = Field(0.01, ge=0)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    clip_norm: float = Field(1.0, gt=0)
+    weight_decay: float = Field(0.01, ge=0, description="of AdamW")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability given to the other tokens")
+    clip_norm: float = Field(1.0, gt=0, description="largest norm of the gradient")
     max_failures: int = Field(3, ge=0, description="worker failures survived before giving up")
-    keep_checkpoints: int = Field(2, ge=1)
+    keep_checkpoints: int = Field(2, ge=1, description="newest ones kept on disk")
     samples: int = Field(8, ge=0, description="validation products generated and logged each epoch")
-    seed: int = 7
+    seed: int = Field(7, description="of weights, order and dropout")
     storage: str = Field("", description="folder of checkpoints; empty: <home>/train")
     fresh: bool = Field(False, description="train again although this very run is already registered")
 
@@ -119,7 +123,7 @@ class TrackingSettings(Strict):
     """MLflow."""
 
     uri: str = Field("", description="empty: MLFLOW_TRACKING_URI, else sqlite in <home>")
-    experiment: str = "adcraft"
+    experiment: str = Field("adcraft", description="that the runs are filed under")
     model: str = Field("ad_copy", pattern=r"^[A-Za-z0-9_.-]+$", description="registered model")
 
 
@@ -129,26 +133,26 @@ class EvaluateSettings(Strict):
     model: str = Field("champion", description="alias or version of the registered model")
     rows: int = Field(0, ge=0, description="test products to score; 0: all")
     compute_type: str = Field("auto", description="of the engine: auto, float32, int8, ...")
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(32, ge=1, description="products in one engine call")
 
 
 class ServeSettings(Strict):
     """The HTTP application; ``serve_app`` reads the same keys from its Serve YAML."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=1, le=65535)
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=1, le=65535, description="port to listen on")
     alias: str = Field("champion", description="alias or version of the registered model")
     compute_type: str = Field("auto", description="of the engine: auto, float32, int8, ...")
     threads: int = Field(1, ge=1, description="of one replica's engine")
-    min_replicas: int = Field(1, ge=1)
-    max_replicas: int = Field(2, ge=1)
-    target_ongoing_requests: int = Field(16, ge=1)
-    max_ongoing_requests: int = Field(64, ge=1)
-    max_queued_requests: int = Field(256, ge=1)
+    min_replicas: int = Field(1, ge=1, description="of the generator, without load")
+    max_replicas: int = Field(2, ge=1, description="of the generator, under load")
+    target_ongoing_requests: int = Field(16, ge=1, description="per replica; more of them start another")
+    max_ongoing_requests: int = Field(64, ge=1, description="that a replica takes on at a time")
+    max_queued_requests: int = Field(256, ge=1, description="that wait; more are told to come back")
     batch_size: int = Field(32, ge=1, description="products in one engine call")
     max_items: int = Field(1000, ge=1, description="products in one /batch_predict")
-    max_body_bytes: int = Field(4_194_304, ge=1024)
-    request_timeout_s: float = Field(30, gt=0)
+    max_body_bytes: int = Field(4_194_304, ge=1024, description="of one request")
+    request_timeout_s: float = Field(30, gt=0, description="an answer that takes longer is given up")
 
     @model_validator(mode="after")
     def _replicas(self) -> ServeSettings:
@@ -168,7 +172,7 @@ class Settings(Strict):
     """The whole tree."""
 
     home: str = Field("", description="folder of everything; empty: ADCRAFT_HOME, else ~/.adcraft")
-    workload: str = "ad_copy"
+    workload: str = Field("ad_copy", description="what the model is for; the only one so far")
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()

@@ -122,7 +122,7 @@ def main() -> int:
     return code if code >= 0 else 128 - code
 
 
-def _pull(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+def _pull(number: int, frame: FrameType | None) -> NoReturn:
     raise _PulledError
 
 
