@@ -1,0 +1,1 @@
+"""From a stranger's product feed to a versioned dataset. Knows nothing of ad copy."""
