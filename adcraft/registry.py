@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -145,6 +146,20 @@ class Registry:
                 if not (target / MANIFEST).exists():  # else another process was faster
                     raise
         return target
+
+    def log_evaluation(
+        self, version: ModelVersion, scores: Mapping[str, float], samples: Sequence[Mapping[str, str]]
+    ) -> None:
+        """Add test scores and samples to the run that made a version.
+
+        Raises:
+            TrackingError: MLflow refused.
+        """
+        with explained(self._uri, "logging an evaluation"):
+            for name, value in scores.items():
+                self._client.log_metric(version.run_id, f"test/{name}", value)
+            columns = {key: [sample[key] for sample in samples] for key in (samples[0] if samples else {})}
+            self._client.log_table(version.run_id, columns, "evaluation.json")
 
     def _describe(self, found: MlflowModelVersion) -> ModelVersion:
         return ModelVersion(

@@ -104,9 +104,11 @@ class TrainSettings(Strict):
     num_workers: int = Field(1, ge=1, description="processes that train together")
     use_gpu: bool = Field(False, description="one GPU for each worker")
     threads_per_worker: int = Field(0, ge=0, description="torch threads; 0: the node's cores shared out")
-    tokens_per_batch: int = Field(4096, ge=32, description="padded source + target tokens, per worker")
+    tokens_per_batch: int = Field(1536, ge=32, description="padded source + target tokens, per worker")
     accumulate: int = Field(1, ge=1, description="batches per optimizer step")
-    learning_rate: float = Field(0, ge=0, description="0: 2e-3 from scratch, 3e-4 for a pretrained base")
+    learning_rate: float = Field(
+        0, ge=0, description="of each matrix's own size; 0: 0.02 from scratch, 0.001 for a pretrained base"
+    )
     warmup: float = Field(0.05, ge=0, lt=1, description="fraction of the run")
     weight_decay: float = Field(0.01, ge=0, description="of AdamW")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability given to the other tokens")

@@ -113,7 +113,8 @@ def _load_pretrained(base: str, revision: str) -> tuple[PreTrainedTokenizerFast,
         ) from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise BaseModelError(
-            f"model.base = {base!r} has no tokenizer.json. Save it once by its fast tokenizer, and give that folder."
+            f"model.base = {base!r} has no tokenizer.json. Save it once by its fast tokenizer, and give "
+            "that folder."
         )
     return tokenizer, model
 

@@ -18,6 +18,7 @@ from adcraft.training import checkpoint, steps
 from adcraft.training.base_model import load_model
 from adcraft.training.batches import Batch, Row, by_token_budget, collate
 from adcraft.training.checkpoint import RunState
+from adcraft.training.optimizer import ScaledAdamW
 from adcraft.training.plan import TrainingPlan
 from adcraft.training.progress import Reporter
 from adcraft.training.schedule import Budget, learning_rate
@@ -49,11 +50,11 @@ class _Worker:
         core = load_model(Path(plan.base), plan.pretrained, plan.seed)
         core.train()
         self.model = prepare_model(core)
-        self.optimizer = _optimizer(core, plan)
+        self.optimizer = ScaledAdamW(core, weight_decay=plan.weight_decay)
         self.state = RunState()
         if latest := ray.train.get_checkpoint():
             with latest.as_directory() as folder:
-                self.state = checkpoint.load(Path(folder), core, self.optimizer)
+                self.state = checkpoint.load(Path(folder), core, self.optimizer.adamw)
         self.core = core
         self.begun = time.monotonic() - self.state.elapsed_s
         torch.manual_seed(plan.seed + 1000 * self.rank + self.state.epoch)
@@ -115,13 +116,12 @@ class _Worker:
                 peak=plan.learning_rate,
                 warmup=plan.warmup,
             )
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
             loss, norm = steps.train_step(
                 self.model,
                 self.optimizer,
                 mine,
                 device=self.device,
+                rate=rate,
                 target_tokens=target_tokens,
                 smoothing=plan.label_smoothing,
                 clip_norm=plan.clip_norm,
@@ -181,18 +181,6 @@ class _Worker:
             ray.train.report(metrics)
             return
         with tempfile.TemporaryDirectory(prefix="adcraft-checkpoint-") as folder:
-            checkpoint.save(Path(folder), self.core, self.optimizer, self.state)
+            checkpoint.save(Path(folder), self.core, self.optimizer.adamw, self.state)
             ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
         self.reporter.epoch(self.state.step, metrics, samples or [], self.state.stopped)
-
-
-def _optimizer(model: torch.nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
-    """AdamW; norms and biases are not decayed."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    kept = [p for p in model.parameters() if p.ndim <= 1]
-    return torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": plan.weight_decay}, {"params": kept, "weight_decay": 0.0}],
-        lr=plan.learning_rate,
-        betas=(0.9, 0.98),
-        fused=True,
-    )

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import ray
-from ray.actor import ActorHandle
 
 Event = dict[str, Any]
 """``{"kind": "step", ...}`` or ``{"kind": "epoch", "metrics": {...}, "samples": [...]}``."""
@@ -40,7 +39,7 @@ class ProgressSink:
 class Reporter:
     """Rank 0's end. Steps are sent together, at most once a second; nothing waits for the answer."""
 
-    def __init__(self, sink: ActorHandle[Any]) -> None:
+    def __init__(self, sink: Any) -> None:
         self._sink = sink
         self._waiting: list[Event] = []
         self._sent = time.monotonic()
@@ -76,7 +75,7 @@ class ProgressDrain:
     """The driver's end: a thread that hands events on until it is closed."""
 
     def __init__(self, handle: Callable[[list[Event]], None]) -> None:
-        self.sink = ray.remote(num_cpus=0)(ProgressSink).remote()
+        self.sink: Any = ray.remote(num_cpus=0)(ProgressSink).remote()
         self._handle = handle
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="adcraft-progress", daemon=True)

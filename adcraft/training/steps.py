@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from adcraft.training.batches import IGNORED, Batch
+from adcraft.training.optimizer import ScaledAdamW
 
 
 def loss_sum(model: torch.nn.Module, batch: Batch, device: torch.device, smoothing: float) -> torch.Tensor:
@@ -34,10 +35,11 @@ def loss_sum(model: torch.nn.Module, batch: Batch, device: torch.device, smoothi
 
 def train_step(
     model: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: ScaledAdamW,
     batches: Sequence[Batch],
     *,
     device: torch.device,
+    rate: float,
     target_tokens: int,
     smoothing: float,
     clip_norm: float,
@@ -48,13 +50,14 @@ def train_step(
     divide them.
 
     Args:
+        rate: the learning rate.
         batches: this worker's; may be empty where its data ran out before the others'.
         target_tokens: of the global batch, over all workers.
 
     Returns:
         This worker's summed loss, and the norm of the gradient before clipping.
     """
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
     world = dist.get_world_size() if dist.is_initialized() else 1
     scale = world / max(1, target_tokens)  # DDP averages gradients over workers
     total = 0.0
@@ -68,7 +71,7 @@ def train_step(
             (loss * (scale if batch.target_tokens else 0.0)).backward()
         total += loss.item() if batch.target_tokens else 0.0
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-    optimizer.step()
+    optimizer.step(rate)
     return total, float(norm)
 
 
