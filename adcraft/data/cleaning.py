@@ -9,28 +9,23 @@ import unicodedata
 # With a semicolon only: "H&notes" is no "H¬es".
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _NESTED_AMPERSAND = re.compile(r"&(?:amp;)+")
-_UNSEEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+# Each stops where the next of its kind begins, so that a text of openings alone takes no n² steps.
+_UNSEEN = re.compile(
+    r"<!--(?:(?!<!--).)*?-->|<(script|style)\b[^<>]*>(?:(?!<\1\b).)*?</\1\s*>", re.IGNORECASE | re.DOTALL
+)
 _BLOCK_TAG = re.compile(
     r"</?(?:address|article|blockquote|br|dd|div|dl|dt|h[1-6]|hr|li|ol|p|section|table|td|th|tr|ul)\b[^<>]*>",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<![A-Za-z][^<>]*>")
 _MARKUP = re.compile(r"[<>&]")
-_WHITESPACE = re.compile(r"\s+")
 _PASSES = 8
-
-
-def _unwanted() -> dict[int, str | None]:
-    """Control characters, surrogates and invisible format characters; not whitespace, and not the
-    joiners (U+200C, U+200D) that emoji, Persian and Indic scripts are written with.
-    """
-    formats = [0xAD, 0x180E, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF]
-    controls = [code for code in (*range(0x20), *range(0x7F, 0xA0)) if not chr(code).isspace()]
-    return dict.fromkeys([*controls, *formats, *range(0xFFF9, 0xFFFC), 0xFFFE, 0xFFFF])
-
-
-_UNWANTED = _unwanted()
-_SURROGATE = re.compile("[\ud800-\udfff]")
+# Control characters, surrogates and invisible format characters; not whitespace, and not the joiners
+# (U+200C, U+200D) that emoji, Persian and Indic scripts are written with.
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u180e\u200b\u200e\u200f\u202a-\u202e"
+    "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]+"
+)
 
 
 def clean_text(text: str) -> str:
@@ -63,7 +58,6 @@ def _clean_once(text: str) -> str:
         text = _ENTITY.sub(lambda match: html.unescape(match.group()), _NESTED_AMPERSAND.sub("&", text))
     if "<" in text:
         text = _TAG.sub("", _BLOCK_TAG.sub(" ", _UNSEEN.sub(" ", text)))
-    if not text.isascii() and _SURROGATE.search(text):
-        text = _SURROGATE.sub("", text)
-    text = _WHITESPACE.sub(" ", text.translate(_UNWANTED)).strip()
-    return unicodedata.normalize("NFC", text)
+    if not text.isascii() or not text.isprintable():
+        text = unicodedata.normalize("NFC", _UNWANTED.sub("", text))
+    return " ".join(text.split())

@@ -100,7 +100,9 @@ class Manifest(_Entry):
 
     def content_version(self) -> str:
         """The version that the content has: the start of its SHA-256, in hex."""
-        content = self.model_dump(mode="json", by_alias=True, exclude={"version": True, "source": {"location"}})
+        content = self.model_dump(
+            mode="json", by_alias=True, exclude={"version": True, "source": {"location"}}
+        )
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:VERSION_DIGITS]
 
