@@ -170,9 +170,10 @@ def _serve(num_cpus: int, dashboard_port: int) -> None:
         )
         print(f"Dashboard: {head.dashboard_url} (it asks for the token: cat {head.token_file})")
         print("Ctrl-C ends it.", flush=True)
-        while head.leash.poll() is None:
-            time.sleep(0.5)
-        raise ClusterError(f"Ray's head ended by itself: {_last_words(head)}")
+        with contextlib.suppress(KeyboardInterrupt):
+            while head.leash.poll() is None:
+                time.sleep(0.2)
+            raise ClusterError(f"Ray's head ended by itself: {_last_words(head)}")
 
 
 if __name__ == "__main__":
