@@ -42,6 +42,8 @@ EXIT_CODES: dict[type[AdcraftError], int] = {
 }
 INTERRUPTED = 130
 
+_CHATTER = ("absl", "alembic", "datasets", "fsspec", "httpx", "matplotlib", "mlflow", "ray.data", "ray.train")
+
 EXIT_CODES_HELP = """\
 exit codes: 0 done; 1 a fault in Adcraft itself; 2 arguments or settings; 3 feed; 4 dataset;
 5 base model; 6 training; 7 MLflow or registry; 8 bundle; 9 disk; 10 Ray; 130 interrupted.
@@ -61,7 +63,8 @@ def print_line(result: dict[str, Any]) -> None:
 def run(command: str, stage: str, debug: bool, body: Callable[[], dict[str, Any] | None]) -> int:
     """Run ``body``; turn what it returns, or raises, into the JSON line and the exit code.
 
-    SIGTERM interrupts as Ctrl-C does. A fault that is not explained goes through with its traceback.
+    SIGTERM interrupts as Ctrl-C does, and both do so even in a background job, where a shell has
+    SIGINT ignored. A fault that is not explained goes through with its traceback.
 
     Args:
         command: how messages for people begin, e.g. ``ray_jobs train``.
@@ -69,7 +72,8 @@ def run(command: str, stage: str, debug: bool, body: Callable[[], dict[str, Any]
         debug: print tracebacks of explained faults too.
         body: returns what the JSON line is to say, or None if there is nothing to add.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         result = body()
     except KeyboardInterrupt:
@@ -103,6 +107,5 @@ def log_to_stderr(debug: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         datefmt="%H:%M:%S",
     )
-    if not debug:
-        for name in ("httpx", "alembic", "mlflow", "matplotlib", "datasets", "fsspec"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _CHATTER:
+        logging.getLogger(name).setLevel(logging.INFO if debug else logging.WARNING)

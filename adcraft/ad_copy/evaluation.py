@@ -25,7 +25,7 @@ from adcraft.workload import Record
 log = logging.getLogger(__name__)
 
 _NEAREST_ROWS = 100_000
-_MODEL, _ECHO, _NEAREST = "model", "echo of the name", "nearest training text"
+_LABELS = {"model": "model", "echo": "echo of the name", "nearest": "nearest training text"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Evaluation:
 
     Attributes:
         rows: test products.
-        scores: for the model and each baseline, ``rouge_l`` (0 to 1) and ``chrf`` (0 to 100).
+        scores: for ``model`` and the baselines ``echo`` and ``nearest``: ``rouge_l`` (0 to 1) and ``chrf`` (0 to 100).
         seconds_per_copy: engine time of one copy in a batch, of one thread.
         samples: product, reference and each side's text, for people to look at.
     """
@@ -62,7 +62,7 @@ def evaluate(bundle: Bundle, dataset: PreparedDataset, settings: EvaluateSetting
     log.info("finding the nearest training texts")
     fields = bundle.manifest.prompt.fields
     nearest = NearestText(_evenly(dataset, "train", _NEAREST_ROWS), fields)
-    texts = {_MODEL: generated, _ECHO: echo(records), _NEAREST: nearest.texts(records)}
+    texts = {"model": generated, "echo": echo(records), "nearest": nearest.texts(records)}
     scores = {
         name: {"rouge_l": round(rouge_l(side, references), 4), "chrf": round(chrf(side, references), 2)}
         for name, side in texts.items()
@@ -110,7 +110,7 @@ def table(evaluation: Evaluation) -> str:
     """The scores as an aligned table."""
     lines = [f"{'':24}{'ROUGE-L':>9}{'chrF':>9}"]
     for name, score in evaluation.scores.items():
-        lines.append(f"{name:24}{score['rouge_l']:9.3f}{score['chrf']:9.1f}")
+        lines.append(f"{_LABELS[name]:24}{score['rouge_l']:9.3f}{score['chrf']:9.1f}")
     return "\n".join(lines)
 
 

@@ -239,7 +239,7 @@ class _Run:
             name=self.key,
             keep_checkpoints=train.keep_checkpoints,
             max_failures=train.max_failures,
-            monitor=monitor,
+            on_progress=monitor.handle,
         )
         finite = [(path, loss) for path, loss in checkpoints if math.isfinite(loss)]
         if not finite:

@@ -44,7 +44,7 @@ class EncodedSplit:
         """Stream it by Ray Data, beside workers that hold most CPUs."""
         import ray.data
 
-        return ray.data.read_parquet(str(self.folder), ray_remote_args={"num_cpus": DATA_CPUS})
+        return ray.data.read_parquet(str(self.folder), num_cpus=DATA_CPUS)
 
 
 def prompt_fields(dataset: PreparedDataset, workload: Workload) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ def _encode_split(
         aside = folder.with_name(f".{folder.name}-partial")
         shutil.rmtree(aside, ignore_errors=True)
         ray.data.read_parquet(
-            [str(file) for file in dataset.split_files(split)], ray_remote_args={"num_cpus": DATA_CPUS}
+            [str(file) for file in dataset.split_files(split)], num_cpus=DATA_CPUS
         ).map_batches(
             functools.partial(_encode_batch, workload=workload.name, tokenizer=str(tokenizer), prompt=prompt),
             batch_format="pyarrow",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import ray.data
@@ -11,9 +12,8 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from adcraft.errors import StorageError, TrainingError
 from adcraft.training.encoding import EncodedSplit
 from adcraft.training.loop import train_loop_per_worker
-from adcraft.training.monitor import RunMonitor
 from adcraft.training.plan import TrainingPlan
-from adcraft.training.progress import ProgressDrain
+from adcraft.training.progress import Event, ProgressDrain
 from adcraft.training.resources import WorkerResources
 
 
@@ -27,7 +27,7 @@ def fit(
     name: str,
     keep_checkpoints: int,
     max_failures: int,
-    monitor: RunMonitor,
+    on_progress: Callable[[list[Event]], None],
 ) -> list[tuple[Path, float]]:
     """Train, or go on with the run of this name.
 
@@ -38,7 +38,7 @@ def fit(
         TrainingError: the workers failed more often than allowed.
         StorageError: a checkpoint could not be written.
     """
-    with ProgressDrain(monitor.handle) as progress:
+    with ProgressDrain(on_progress) as progress:
         trainer = TorchTrainer(
             train_loop_per_worker,
             train_loop_config={"plan": plan.as_config(), "progress": progress.sink},
