@@ -96,7 +96,7 @@ def generate(
         ids[row, : len(source)] = torch.tensor(source)
         mask[row, : len(source)] = 1
     with torch.inference_mode():
-        out = model.generate(
+        out = model.generate(  # type: ignore[misc]
             input_ids=ids,
             attention_mask=mask,
             max_new_tokens=limit,

@@ -18,6 +18,7 @@ from adcraft.ad_copy.slots import (
 from adcraft.ad_copy.targets import drop_clauses
 from adcraft.workload import Example, Prompt, Record
 
+_BARE_DIGIT = re.compile(r"(?<!<n)(?<!<n\d)\d")  # one that is not part of a slot token
 _LABELS = {"product_name": "product"}
 
 
@@ -64,8 +65,8 @@ def example(record: Record, fields: tuple[str, ...]) -> Example | None:
     source = prompt(record, shown)
     learnt, _slots = delexicalise(canonical(target, record), _anchors(record), source.slots)
     invented = {token for token in tokens_in(learnt) if token not in source.slots}
-    if invented or re.search(r"\d", learnt):
-        unwanted = re.compile("|".join([*map(re.escape, sorted(invented)), r"\d"]))
+    if invented or _BARE_DIGIT.search(learnt):
+        unwanted = re.compile("|".join([*map(re.escape, sorted(invented)), _BARE_DIGIT.pattern]))
         learnt = drop_clauses(learnt, unwanted)
     return Example(source.source, learnt) if learnt else None
 
