@@ -55,13 +55,18 @@ class RunLog:
         self.run_id: str = run.info.run_id
         self.run_name: str = run.info.run_name or run_name
         self._last_step = max((int(v) for k, v in run.data.metrics.items() if k == "step"), default=-1)
+        self._parameters = set(run.data.params)
         self._waiting: list[Metric] = []
 
     def parameters(self, settings: Mapping[str, Any]) -> None:
-        """Log settings as parameters, ``section.key``; those logged before must be the same."""
+        """Log settings as parameters, ``section.key``. Those of an earlier attempt stay as they are."""
         from mlflow.entities import Param
 
-        flat = [Param(key, str(value)[:_PARAMETER_CHARS]) for key, value in _flatten(settings)]
+        flat = [
+            Param(key, str(value)[:_PARAMETER_CHARS])
+            for key, value in _flatten(settings)
+            if key not in self._parameters
+        ]
         with explained(self._uri, "logging parameters"):
             for start in range(0, len(flat), 100):
                 self._client.log_batch(self.run_id, params=flat[start : start + 100])
