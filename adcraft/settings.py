@@ -91,7 +91,7 @@ class ModelSettings(Strict):
     )
     revision: str = Field("", description="commit or tag of a hub model; empty: its main")
     scratch: ScratchSettings = ScratchSettings()
-    source_tokens: int = Field(96, ge=8, le=4096, description="that the model reads at most")
+    source_tokens: int = Field(160, ge=8, le=4096, description="that the model reads at most")
     target_tokens: int = Field(80, ge=8, le=1024, description="that the model writes at most")
 
 
