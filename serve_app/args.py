@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,7 +40,7 @@ class ServeArgs(Strict):
 
     def resolved(self, environment: Mapping[str, str] = os.environ) -> ServeArgs:
         """With ``home`` and ``tracking.uri`` filled in from the environment, where they were empty."""
-        overrides = [f"home={self.home}", f"tracking.uri={self.tracking.uri}"]
+        overrides = [f"home={json.dumps(self.home)}", f"tracking.uri={json.dumps(self.tracking.uri)}"]
         filled = load_settings(None, overrides, environment)
         tracking = self.tracking.model_copy(update={"uri": filled.tracking.uri})
         return self.model_copy(update={"home": filled.home, "tracking": tracking})

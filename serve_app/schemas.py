@@ -7,19 +7,19 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from adcraft.data.cleaning import clean_text
+from adcraft.data.values import VALUE_OF_KIND, cell_text, flatten
 from adcraft.workload import Record
 from serve_app.faults import REFUSED, show
 
 MAX_VARIANTS = 5
+_HIGHEST_PRICE = 1_000_000_000_000
+_PRICE_RULE = "must be a number, or text such as €24.90"
 
 
 def _text(value: object) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
+    if not isinstance(value, str | None):
         raise _refusal("must be text", value)
-    return clean_text(value) or None
+    return cell_text(value)
 
 
 def _required_text(value: object) -> str:
@@ -31,33 +31,22 @@ def _required_text(value: object) -> str:
 
 def _price(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
-        raise _refusal("must be a number, or text such as €24.90", value)
-    if isinstance(value, int | float):
-        if not 0 <= value <= 1e12:
-            raise _refusal("must be between 0 and 1000000000000", value)
-        value = f"{value:.2f}".removesuffix(".00")
-    return _text(value)
+        raise _refusal(_PRICE_RULE, value)
+    if isinstance(value, int | float) and not 0 <= value <= _HIGHEST_PRICE:
+        raise _refusal(f"must be between 0 and {_HIGHEST_PRICE}", value)
+    text = cell_text(flatten(value))
+    if text is None:
+        return None
+    price = VALUE_OF_KIND["price"](text)
+    if price is None:
+        raise _refusal(_PRICE_RULE, value)
+    return price
 
 
 def _attributes(value: object) -> str | None:
-    if isinstance(value, dict):
-        pairs = [(name, _scalar(held)) for name, held in value.items()]
-        return _text(", ".join(f"{name}: {held}" for name, held in pairs if held))
-    if isinstance(value, list):
-        return _text(", ".join(held for held in map(_scalar, value) if held))
-    if not isinstance(value, str | None):
-        raise _refusal("must be text, a list of texts, or an object of texts and numbers", value)
-    return _text(value)
-
-
-def _scalar(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float) and not -1e15 < value < 1e15:
-        raise _refusal("may hold numbers between -1e15 and 1e15", value)
-    if not isinstance(value, str | int | float | None):
-        raise _refusal("may hold texts and numbers", value)
-    return "" if value is None else str(value)
+    if not isinstance(value, str | list | dict | None):
+        raise _refusal("must be text, a list, or an object", value)
+    return cell_text(flatten(value))
 
 
 def _refusal(rule: str, value: object) -> PydanticCustomError:
@@ -69,9 +58,7 @@ _Text = Annotated[str | None, BeforeValidator(_text, json_schema_input_type=str 
 _Price = Annotated[str | None, BeforeValidator(_price, json_schema_input_type=str | float | None)]
 _Attributes = Annotated[
     str | None,
-    BeforeValidator(
-        _attributes, json_schema_input_type=str | list[str] | dict[str, str | float | bool] | None
-    ),
+    BeforeValidator(_attributes, json_schema_input_type=str | list[Any] | dict[str, Any] | None),
 ]
 
 

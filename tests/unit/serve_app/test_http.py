@@ -49,8 +49,8 @@ def test_every_field_reaches_the_generator_as_clean_text(
         "material": None,
         "price": 1299.0,
         "tone": "warm",
-        "attributes": {"fit": "slim", "washable": True, "pieces": 2, "note": None},
-        "description": "Soft.",
+        "attributes": {"fit": "slim", "washable": True, "sizes": [2, 3.0], "note": None},
+        "description": "<p>Soft &amp; warm.</p>",
         "variants": 3,
     }
     response = client.post("/predict", json=product)
@@ -68,8 +68,8 @@ def test_every_field_reaches_the_generator_as_clean_text(
         "material": None,
         "price": "1299",
         "tone": "warm",
-        "attributes": "fit: slim, washable: yes, pieces: 2",
-        "description": "Soft.",
+        "attributes": "fit: slim; washable: yes; sizes: 2, 3",
+        "description": "Soft & warm.",
     }
 
 
@@ -93,8 +93,13 @@ def test_every_field_reaches_the_generator_as_clean_text(
             "price must be a number, or text such as €24.90, and is true.",
         ),
         ({"product_name": "a", "price": -1}, "price must be between 0 and 1000000000000, and is -1."),
-        ({"product_name": "a", "attributes": {"a": {}}}, "attributes may hold texts and numbers, and is an"),
-        ({"product_name": "a", "attributes": 7}, "attributes must be text, a list of texts, or an object"),
+        (
+            {"product_name": "a", "price": "cheap"},
+            'price must be a number, or text such as €24.90, and is "c',
+        ),
+        ({"product_name": "a", "attributes": 7}, "attributes must be text, a list, or an object, and is 7."),
+        ({"product_name": "N/A"}, "product_name is empty."),
+        ({"product_name": "a \ud800", "brand": 1}, "brand must be text, and is 1."),
         ({"product_name": "a", "variants": 0}, "variants must be at least 1, and is 0."),
         ({"product_name": "a", "variants": 6}, "variants must be at most 5, and is 6."),
         ({"product_name": "a", "variants": "2"}, 'variants must be a whole number, and is "2".'),

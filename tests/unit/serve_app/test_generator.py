@@ -1,0 +1,163 @@
+"""The generator replica over a fake registry and a fake model."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from adcraft.errors import BundleError
+from adcraft.inference.bundle import Bundle, BundleManifest, DatasetReference, PromptSettings, RunReference
+from adcraft.inference.generator import Generation
+from adcraft.registry import ModelVersion
+from adcraft.workload import Record
+from serve_app import generator
+from serve_app.args import ServeArgs
+from serve_app.generator import GeneratorReplica
+from serve_app.messages import Failure, Job
+
+VERSION = ModelVersion("ad_copy", "7", ("champion",), "r1", "owl", "runs:/r1/bundle", "5f0e")
+MANIFEST = BundleManifest(
+    format=1,
+    workload="ad_copy",
+    base="scratch",
+    dataset=DatasetReference(name="products", version="5f0e"),
+    run=RunReference(id="r1", name="owl"),
+    prompt=PromptSettings(fields=("product_name",), source_tokens=8, target_tokens=8),
+    metrics={"chrf": 61.0},
+    files={},
+)
+
+
+class FakeRegistry:
+    asked: ClassVar[list[tuple[str, str, str]]] = []
+
+    def __init__(self, uri: str, model: str) -> None:
+        self._at = (uri, model)
+
+    def resolve(self, alias_or_version: str) -> ModelVersion:
+        self.asked.append((*self._at, alias_or_version))
+        return VERSION
+
+    def download(self, version: ModelVersion, folder: Path) -> Path:
+        return folder / version.version
+
+
+class FakeModel:
+    compute_type = "int8"
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[list[str | None], int]] = []
+        self.free = threading.Event()
+        self.free.set()
+
+    def generate(self, records: Sequence[Record], *, variants: int = 1) -> list[Generation]:
+        names = [record["product_name"] for record in records]
+        self.batches.append((names, variants))
+        assert self.free.wait(10)
+        if "bad" in names:
+            raise ValueError("the engine chokes")
+        return [Generation(tuple(f"{name}!" for _ in range(variants)), (-1.0,), 1, 1) for name in names]
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeModel]:
+    model = FakeModel()
+    FakeRegistry.asked.clear()
+    monkeypatch.setattr(generator, "Registry", FakeRegistry)
+    monkeypatch.setattr(generator, "open_bundle", lambda path: Bundle(path, MANIFEST))
+    monkeypatch.setattr("adcraft.inference.generator.Generator.load", lambda bundle, **options: model)
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")
+    yield model
+    model.free.set()
+
+
+def args() -> ServeArgs:
+    return ServeArgs.model_validate(
+        {"home": "/h", "tracking": {"uri": "sqlite:////x"}, "serve": {"batch_size": 4}}
+    )
+
+
+def test_replica_warms_up_and_says_what_it_runs(model: FakeModel) -> None:
+    replica = GeneratorReplica(args())
+    assert FakeRegistry.asked == [("sqlite:////x", "ad_copy", "champion")]
+    assert len(model.batches) == 1
+    info = asyncio.run(replica.info())
+    assert info.model.model_dump() == {
+        "name": "ad_copy",
+        "version": "7",
+        "alias": "champion",
+        "run_name": "owl",
+        "run_id": "r1",
+        "artifact_uri": "runs:/r1/bundle",
+        "dataset_version": "5f0e",
+    }
+    assert (info.engine.compute_type, info.engine.batch_size) == ("int8", 4)
+    assert info.trained.metrics == {"chrf": 61.0}
+
+
+def test_version_number_is_no_alias(model: FakeModel) -> None:
+    assert generator.provenance(VERSION, "7").alias is None
+
+
+def test_one_bad_product_fails_alone(model: FakeModel) -> None:
+    replica = GeneratorReplica(args())
+    jobs = [Job({"product_name": name}) for name in ("a", "bad", "b")]
+    reply = asyncio.run(replica.generate(jobs))
+    assert reply.model.version == "7"
+    assert [getattr(outcome, "texts", None) for outcome in reply.outcomes] == [("a!",), None, ("b!",)]
+    assert isinstance(reply.outcomes[1], Failure)
+    assert "chokes" not in reply.outcomes[1].message
+
+
+def test_calls_share_batches_but_not_with_other_numbers_of_variants(model: FakeModel) -> None:
+    async def scenario() -> None:
+        replica = GeneratorReplica(args())
+        model.batches.clear()
+        model.free.clear()
+        first = asyncio.create_task(replica.generate([Job({"product_name": "a"})]))
+        while not model.batches:
+            await asyncio.sleep(0.001)
+        others = [
+            asyncio.create_task(replica.generate([Job({"product_name": name}, variants)]))
+            for name, variants in (("b", 1), ("c", 2), ("d", 1))
+        ]
+        await asyncio.sleep(0.01)
+        model.free.set()
+        await asyncio.gather(first, *others)
+
+    asyncio.run(scenario())
+    assert model.batches == [(["a"], 1), (["b", "d"], 1), (["c"], 2)]
+
+
+def test_replica_with_a_stuck_engine_is_not_healthy(
+    model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        replica = GeneratorReplica(args())
+        replica.check_health()
+        model.free.clear()
+        task = asyncio.create_task(replica.generate([Job({"product_name": "a"})]))
+        await asyncio.sleep(0.02)
+        monkeypatch.setattr(generator, "_STUCK_S", 0.0)
+        with pytest.raises(RuntimeError, match="busy with one batch"):
+            replica.check_health()
+        model.free.set()
+        await task
+        replica.check_health()
+
+    asyncio.run(scenario())
+
+
+def test_bundle_that_was_changed_stops_the_replica(model: FakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> Bundle:
+        raise BundleError(f"{path} was changed.")
+
+    monkeypatch.setattr(generator, "open_bundle", refuse)
+    started = time.monotonic()
+    with pytest.raises(BundleError, match="was changed"):
+        GeneratorReplica(args())
+    assert time.monotonic() - started < 1
