@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adcraft import console
-from adcraft.errors import ClusterError
+from adcraft.errors import AdcraftError, ClusterError, TrainingError
 from cluster.leash import Leash
 from cluster.ports import LOOPBACK, free_port
 
@@ -60,7 +60,7 @@ class LocalHead:
 def local_head(num_cpus: int = 0, dashboard_port: int = 0) -> Iterator[LocalHead]:
     """Start a head; on the way out, end exactly its processes and remove its folder.
 
-    Where an error leaves the block, the folder (with Ray's logs) stays, and a line says where.
+    Where a fault leaves the block that Ray's logs may explain, they stay, and a line says where.
 
     Args:
         num_cpus: logical CPUs; 0 means the machine's.
@@ -74,11 +74,12 @@ def local_head(num_cpus: int = 0, dashboard_port: int = 0) -> Iterator[LocalHead
     try:
         with _start(folder, num_cpus, dashboard_port) as head:
             yield head
-    except Exception:
-        print(f"Ray's logs are in {folder}.", file=sys.stderr)
-        raise
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException as error:
+        explained = isinstance(error, AdcraftError) and not isinstance(error, ClusterError | TrainingError)
+        if isinstance(error, Exception) and not explained:
+            print(f"Ray's logs are in {folder}.", file=sys.stderr)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder, ignore_errors=True)
 
