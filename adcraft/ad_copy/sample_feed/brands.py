@@ -23,15 +23,15 @@ _SECOND = "& Sons|& Daughters|Studio|House|Works|Lane|Supply|& Co|Atelier|Makers
 _ACCENTS = str.maketrans({"a": "á", "e": "é", "o": "ö", "u": "ü", "i": "í"})
 
 # Real brands and words that the syllables could spell. Compared without case, as part of the name.
-_REFUSED = tuple(
+_REFUSED = (
     "adidas aldi amazon anal apple arse asics asus bosch braun canon casio cartier cisco clarks colgate "
     "corona crap dell delsey delta dior dove dyson fendi fila fossil garmin gucci haribo hermes huawei "
     "ikea illy intel kodak lego lenovo levi logitech loreal lumix makita mattel merrell miele nazi "
     "nestle nike nikon nivea nokia omega oral oreo orville osprey pampers pandora panasonic parker "
     "pelikan philips piss porn prada puma purina ralph rape rado reebok rolex salomon samsung sanyo sex "
     "shit slut sony stihl swatch tefal timberland tissot tit tommy toshiba valentino versace vileda "
-    "volvo walmart wilson xerox yamaha zara".split()
-)
+    "volvo walmart wilson xerox yamaha zara"
+).split()
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -40,7 +40,8 @@ def brand(number: int) -> str:
     draw = random.Random(f"brand {number}")
     while True:
         name = _name(draw)
-        if not any(word in name.lower().replace(" ", "") for word in _REFUSED):
+        letters = name.lower().replace(" ", "")
+        if not any(word in letters for word in _REFUSED):
             return name
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from adcraft.ad_copy.sample_feed.data_files import read_folder
 from adcraft.ad_copy.sample_feed.english import (
     Number,
+    article,
     finite,
     indefinite,
     infinitive,
@@ -174,6 +175,7 @@ def _looks(entry: ProductEntry) -> list[Look]:
 def _measure(entry: MeasureEntry, value: str) -> Measure:
     name = entry.name[0].lower() + entry.name[1:]
     phrase = entry.phrase or f"with {indefinite(name, 'singular')} of {{}}"
+    phrase = phrase.replace("a {}", f"{article(value)} {{}}")
     return Measure(
         attribute=f"{entry.name}: {value}",
         title=value if entry.in_title else "",

@@ -64,7 +64,7 @@ def _third_person(verb: str) -> str:
 
 
 def title_case(text: str) -> str:
-    """``text`` as in a product title; units and small words stay as they are."""
+    """``text`` as in a product title; small words such as ``with`` stay as they are."""
     words = text.split(" ")
     return " ".join(_capital(word) if word not in _SMALL_WORDS else word for word in words)
 

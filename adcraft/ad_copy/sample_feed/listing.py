@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from adcraft.ad_copy.sample_feed.catalogue import Facts, Feature, Kind, Look, Measure
