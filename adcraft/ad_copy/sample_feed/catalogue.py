@@ -164,7 +164,6 @@ def _looks(entry: ProductEntry) -> list[Look]:
         for words, in_title in ((one, other), (other, one), (f"{one} {other}", one)):
             look_noun = f"{words} {entry.noun}"
             facts = {
-                "look": words,
                 "look_noun": look_noun,
                 "a_look_noun": indefinite(look_noun, entry.number),
             }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from adcraft.ad_copy.sample_feed.english import Number, finite
 
 FACTS = frozenset(
-    "brand brands title noun a_noun short look look_noun a_look_noun size figure figure_name price use1 use2 "
+    "brand brands title noun a_noun short look_noun a_look_noun size figure figure_name price use1 use2 "
     "f1 f1_bare f1_does does1 do1 f2 f2_bare f2_does does2 do2 d1 d2 d3".split()
 )
 """Every field that a row fills in."""

@@ -22,7 +22,7 @@ _TOPICS = {
     **dict.fromkeys(("price",), ("price",)),
     **dict.fromkeys(("title",), ("figure", "look")),
     **dict.fromkeys(("size", "figure", "figure_name"), ("figure",)),
-    **dict.fromkeys(("look", "look_noun", "a_look_noun"), ("look",)),
+    **dict.fromkeys(("look_noun", "a_look_noun"), ("look",)),
     **dict.fromkeys(("use1", "use2"), ("use",)),
     **dict.fromkeys(("f1", "f1_bare", "f1_does", "does1", "do1"), ("first feature",)),
     **dict.fromkeys(("f2", "f2_bare", "f2_does", "does2", "do2"), ("second feature",)),
