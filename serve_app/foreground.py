@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import logging
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ log = logging.getLogger("serve_app")
 
 APPLICATION = "adcraft"
 _FIRST_ANSWER_S = 60.0
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception)\S*: (.+)")
 
 
 def serve_until_stopped(settings: Settings) -> None:
@@ -53,13 +55,13 @@ def serve_until_stopped(settings: Settings) -> None:
 
 def _check_address(serve: ServeSettings) -> None:
     try:
-        here_alone = serve.host == "localhost" or ipaddress.ip_address(serve.host).is_loopback
+        here_alone = serve.host == "localhost" or ipaddress.IPv4Address(serve.host).is_loopback
     except ValueError:
         here_alone = False
     if not here_alone:
         raise SettingsError(
-            f"serve.host = {serve.host!r} can be reached from other machines, and there is no authentication "
-            "yet. Use 127.0.0.1."
+            f"serve.host = {serve.host!r} is not of this machine alone, and there is no authentication yet. "
+            "Use 127.0.0.1."
         )
     if not is_free(serve.port):
         raise ClusterError(
@@ -85,7 +87,7 @@ def _application(args: ServeArgs) -> Iterator[None]:
     there = ray.cluster_resources().get("CPU", 0)
     if needed > there:
         raise ClusterError(
-            f"serve.min_replicas {args.serve.min_replicas} with serve.threads {args.serve.threads} each need "
+            f"serve.min_replicas {args.serve.min_replicas} times serve.threads {args.serve.threads} is "
             f"{needed} CPUs, and Ray has {there:g}. Lower them, or raise ray.num_cpus."
         )
     try:
@@ -95,7 +97,7 @@ def _application(args: ServeArgs) -> Iterator[None]:
         try:
             serve.run(build_app(args), name=APPLICATION, route_prefix="/")
         except RuntimeError as error:
-            raise ClusterError(f"The application did not start: {_reason(error)}") from error
+            raise ClusterError(f"The application did not start: {_reason()}") from error
         yield
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -103,10 +105,17 @@ def _application(args: ServeArgs) -> Iterator[None]:
         serve.shutdown()
 
 
-def _reason(error: RuntimeError) -> str:
-    """The last line of what the replica said, which is its exception."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+def _reason() -> str:
+    """Why a deployment failed: the exception of its replica, without the traceback before it."""
+    from ray import serve
+
+    application = serve.status().applications[APPLICATION]
+    messages = [deployment.message for deployment in application.deployments.values()]
+    for message in [*messages, application.message]:
+        for line in reversed(message.splitlines()):
+            if found := _EXCEPTION.match(line.strip()):
+                return found[1]
+    return "'serve status' and Ray's logs say more."
 
 
 def _first_answer(url: str) -> dict[str, Any]:

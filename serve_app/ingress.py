@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import platform
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from serve_app.schemas import Model
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from ray.serve.handle import DeploymentHandle
+
+log = logging.getLogger("ray.serve")
 
 _READY_TIMEOUT_S = 3.0
 _READY_FRESH_S = 5.0
@@ -93,8 +96,14 @@ class ServeGenerators:
         return (await self.info()).model
 
     async def _call(self, method: str, deadline: float, *arguments: object) -> Any:
-        """What a replica's method returns; what Serve itself raises comes as :class:`ApiError`."""
-        from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+        """What a replica's method returns.
+
+        Raises:
+            ApiError: for what Ray and Serve raise, but for a replica's death.
+            RayActorError: the replica died.
+        """
+        from ray.exceptions import RayActorError, RayError
+        from ray.serve.exceptions import BackPressureError, RayServeException
 
         response = getattr(self._handle, method).remote(*arguments)
         try:
@@ -115,5 +124,10 @@ class ServeGenerators:
                 "Too many requests wait already. Try again in a moment.",
                 {"Retry-After": "1"},
             ) from error
-        except DeploymentUnavailableError as error:
-            raise not_ready("The generator could not be deployed; 'serve status' says why.") from error
+        except RayServeException as error:
+            raise not_ready("No generator is available; 'serve status' says why.") from error
+        except RayActorError:
+            raise
+        except RayError as error:
+            log.exception("a generator's %s failed", method)
+            raise ApiError(500, "internal", "The generator failed; its log says more.") from error

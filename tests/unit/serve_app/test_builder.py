@@ -32,7 +32,7 @@ def no_ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def built_by_serve(args: dict[str, Any]) -> Application:
-    return call_user_app_builder_with_args_if_necessary(cast(FunctionType, app.build_app), args)
+    return call_user_app_builder_with_args_if_necessary(cast("FunctionType", app.build_app), args)
 
 
 def shipped() -> dict[str, Any]:

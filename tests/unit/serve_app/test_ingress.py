@@ -1,0 +1,134 @@
+"""What becomes of Serve's faults: a fake handle whose calls end in each of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
+
+import pytest
+from ray.exceptions import ActorDiedError, RayTaskError
+from ray.serve._private.common import DeploymentID
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+
+from adcraft.settings import ServeSettings
+from serve_app import ingress
+from serve_app.faults import ApiError
+from serve_app.ingress import ServeGenerators
+from serve_app.messages import Job, Reply
+from tests.unit.serve_app.fakes import MODEL, FakeGenerators
+
+JOBS = [Job({"product_name": "Shoes"})]
+
+
+class Response:
+    """Like Serve's: awaited for its value; can be cancelled."""
+
+    def __init__(self, outcome: Callable[[], Awaitable[Any]]) -> None:
+        self._outcome = outcome
+        self.cancelled = False
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._outcome().__await__()
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Handle:
+    """Its calls end in ``outcomes``, one after the other; the last one stays."""
+
+    def __init__(self, *outcomes: object) -> None:
+        self._outcomes = list(outcomes)
+        self.responses: list[Response] = []
+
+    def __getattr__(self, method: str) -> Any:
+        handle = self
+
+        class Method:
+            def remote(self, *arguments: Any) -> Response:
+                handle.responses.append(Response(lambda: handle.answer(method, *arguments)))
+                return handle.responses[-1]
+
+        return Method()
+
+    async def answer(self, method: str, *arguments: Any) -> Any:
+        outcome = self._outcomes[0] if len(self._outcomes) == 1 else self._outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        if outcome == "never":
+            await asyncio.sleep(60)
+        return await getattr(FakeGenerators(), method)(*arguments)
+
+
+def generators(handle: Any, timeout_s: float = 5) -> ServeGenerators:
+    return ServeGenerators(handle, ServeSettings(request_timeout_s=timeout_s))
+
+
+def task_error() -> Exception:
+    return RayTaskError("generate", "Traceback ... secret", ValueError("secret"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        (BackPressureError(9, 8), 429, "overloaded"),
+        (DeploymentUnavailableError(DeploymentID("generator")), 503, "unavailable"),
+        (ActorDiedError(), 503, "unavailable"),
+        (task_error(), 500, "internal"),
+    ],
+)
+def test_faults_become_answers(fault: Exception, status: int, code: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        asyncio.run(generators(Handle(fault)).generate(JOBS))
+    assert (caught.value.status_code, caught.value.code) == (status, code)
+    assert "secret" not in caught.value.message
+    assert ("Retry-After" in (caught.value.headers or {})) == (status in (429, 503))
+
+
+def test_death_of_a_replica_is_survived_once() -> None:
+    handle = Handle(ActorDiedError(), "answers")
+    reply: Reply = asyncio.run(generators(handle).generate(JOBS))
+    assert reply.model == MODEL
+    assert len(handle.responses) == 2
+
+
+def test_late_answer_is_cancelled() -> None:
+    handle = Handle("never")
+    with pytest.raises(ApiError) as caught:
+        asyncio.run(generators(handle, timeout_s=0.02).generate(JOBS))
+    assert (caught.value.status_code, caught.value.code) == (504, "timeout")
+    assert handle.responses[0].cancelled
+
+
+def test_caller_that_goes_away_cancels_its_call() -> None:
+    async def scenario() -> Handle:
+        handle = Handle("never")
+        task = asyncio.create_task(generators(handle).generate(JOBS))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return handle
+
+    assert asyncio.run(scenario()).responses[0].cancelled
+
+
+def test_ready_asks_a_generator_unless_one_has_just_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        handle = Handle("answers")
+        known = generators(handle)
+        assert await known.ready() == MODEL
+        assert await known.ready() == MODEL
+        assert len(handle.responses) == 1
+        monkeypatch.setattr(ingress, "_READY_FRESH_S", 0.0)
+        await known.ready()
+        assert len(handle.responses) == 2
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("outcome", ["never", ActorDiedError(), BackPressureError(9, 8)])
+def test_not_ready(outcome: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingress, "_READY_TIMEOUT_S", 0.02)
+    with pytest.raises(ApiError, match="No generator is ready") as caught:
+        asyncio.run(generators(Handle(outcome)).ready())
+    assert caught.value.status_code == 503
