@@ -35,7 +35,8 @@ class StageJobs:
         """
         from ray.job_submission import JobSubmissionClient
 
-        logging.getLogger("ray").setLevel(logging.ERROR)  # it names every file that it leaves out
+        for name in ("ray", "ray.dashboard.modules.dashboard_sdk"):
+            logging.getLogger(name).setLevel(logging.ERROR)  # they name every file that is left out
         try:
             self._client: JobSubmissionClient = JobSubmissionClient()
         except (ConnectionError, RuntimeError) as error:

@@ -69,7 +69,8 @@ def local_head(num_cpus: int = 0, dashboard_port: int = 0) -> Iterator[LocalHead
     Raises:
         ClusterError: it does not start.
     """
-    # Unix sockets have short paths, so this is not below the project or a test's folder.
+    # Unix sockets have short paths, so this is not below the project or a test's folder. Ray opens its own
+    # folder to everyone, so the token stands above that.
     folder = Path(tempfile.mkdtemp(prefix="adcraft-", dir=os.environ.get("RAY_TMPDIR") or "/tmp"))  # noqa: S108
     try:
         with _start(folder, num_cpus, dashboard_port) as head:
@@ -104,7 +105,7 @@ def _start(folder: Path, num_cpus: int, dashboard_port: int) -> Iterator[LocalHe
         str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--disable-usage-stats",
         f"--port={port}", f"--ray-client-server-port={free_port()}",
         f"--dashboard-host={LOOPBACK}", f"--dashboard-port={dashboard}",
-        f"--temp-dir={folder}", "--log-style=record", "--log-color=false",
+        f"--temp-dir={folder / 'ray'}", "--log-style=record", "--log-color=false",
         *([f"--num-cpus={num_cpus}"] if num_cpus else []),
     ]  # fmt: skip
     own = {name: value for name, value in environment.items() if name != "RAY_ADDRESS"}

@@ -1,0 +1,93 @@
+"""Stages as a user submits them: ``ray job submit`` on a cluster that wants a token."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cluster.local import LocalHead, local_head
+
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's sockets")]
+
+ROOT = Path(__file__).parents[2]
+RAY = str(Path(sys.executable).with_name("ray"))
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[LocalHead]:
+    with local_head(num_cpus=2) as head:
+        yield head
+
+
+def submit(head: LocalHead, *stage: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [RAY, "job", "submit", "--working-dir", ".", "--", "python", "-m", "ray_jobs", *stage],
+        cwd=ROOT,
+        env={**os.environ, **head.access, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def result(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    lines = [line for line in done.stdout.splitlines() if line.startswith('{"stage"')]
+    assert lines, done.stdout
+    found: dict[str, object] = json.loads(lines[-1])
+    return found
+
+
+def test_the_head_listens_on_this_machine_alone_and_hides_its_token(head: LocalHead) -> None:
+    processes = psutil.Process(head.leash.pid).children(recursive=True)
+    listening = {
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening <= {"127.0.0.1", "::ffff:127.0.0.1"}
+    assert head.token_file.stat().st_mode & 0o777 == 0o600
+    assert head.token_file.parent.stat().st_mode & 0o777 == 0o700
+    assert not any(head.token in argument for process in processes for argument in process.cmdline())
+
+
+def test_stages_run_as_submitted_jobs(head: LocalHead, tmp_path: Path) -> None:
+    feed = tmp_path / "feed.csv"
+    sampled = submit(head, "sample", "--rows", "200", "--output", str(feed))
+    assert sampled.returncode == 0, sampled.stdout
+    assert result(sampled)["rows"] == 200
+
+    prepared = submit(
+        head, "prepare", "--config", "configs/smoke.yaml", "--set", f"data.source={feed}", "--set",
+        f"home={tmp_path}/home",
+    )  # fmt: skip
+    assert prepared.returncode == 0, prepared.stdout
+    rows = result(prepared)["rows"]
+    assert isinstance(rows, dict)
+    assert rows["in"] == 200 == rows["kept"] + rows["rejected"] + rows["duplicates"]
+    assert (tmp_path / "home" / "data" / "products" / str(result(prepared)["version"])).is_dir()
+
+
+def test_a_relative_output_folder_would_be_lost_so_the_job_fails(head: LocalHead) -> None:
+    done = submit(head, "train", "--set", "home=out", "--dry-run")
+    assert done.returncode != 0
+    assert result(done)["exit_code"] == 2
+    assert "absolute" in str(result(done)["error"])
+
+
+def test_a_wrong_token_is_refused(head: LocalHead, tmp_path: Path) -> None:
+    wrong = tmp_path / "token"
+    wrong.write_text("0" * 64)
+    done = submit(head, "sample", "--dry-run", "--output", "x.csv", RAY_AUTH_TOKEN_PATH=str(wrong))
+    assert done.returncode != 0
+    assert "oken" in done.stdout
+    assert "Submitted" not in done.stdout

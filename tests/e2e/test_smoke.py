@@ -1,0 +1,150 @@
+"""``make smoke``: the whole path at its smallest, and nothing left of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers"),
+]
+
+ROOT = Path(__file__).parents[2]
+_WATCH = """
+import ctypes, json, signal, subprocess, sys, threading, time
+import psutil
+
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: whatever is left behind becomes our child
+seen, interrupt_at, *command = sys.argv[1:]
+demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+lines = []
+for line in demo.stdout:
+    lines.append(line)
+    if seen and seen in line:
+        time.sleep(float(interrupt_at))
+        demo.send_signal(signal.SIGINT)
+        seen = ""
+code = demo.wait()
+left = [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
+print(json.dumps({"code": code, "left": [p.cmdline() for p in left], "lines": lines}))
+for process in left:
+    process.kill()
+"""
+
+
+def watch(*arguments: str, interrupt: tuple[str, float] = ("", 0)) -> dict[str, object]:
+    """Run the demo; perhaps interrupt it some seconds after a line; say what it left."""
+    command = [sys.executable, "-m", "cluster.demo", *arguments]
+    done = subprocess.run(
+        [sys.executable, "-c", _WATCH, interrupt[0], str(interrupt[1]), *command],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=280,
+        check=True,
+    )
+    seen: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return seen
+
+
+def output(seen: dict[str, object]) -> str:
+    lines = seen["lines"]
+    assert isinstance(lines, list)
+    return "".join(lines)
+
+
+def test_the_whole_path() -> None:
+    seen = watch("--smoke")
+    assert seen["code"] == 0, output(seen)
+    assert seen["left"] == []
+    result = json.loads(output(seen).splitlines()[-1])
+    assert result["ok"] is True
+    assert result["products"] == 8
+
+
+@pytest.mark.parametrize("moment", [("ray:", 1.5), ("sample:", 3)], ids=["ray starts", "a job runs"])
+def test_ctrl_c_leaves_no_process(moment: tuple[str, float], tmp_path: Path) -> None:
+    seen = watch("--smoke", "--home", str(tmp_path), interrupt=moment)
+    assert seen["code"] == 130, output(seen)
+    assert seen["left"] == []
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize(
+    "moment",
+    [("prepare:", 4), ("mlflow:", 0), ("train:", 6), ("train:", 20), ("serve:", 4), ("serve:", 12)],
+    ids=lambda moment: f"{moment[0]}{moment[1]}",
+)
+def test_ctrl_c_leaves_no_process_at_any_moment(moment: tuple[str, float], tmp_path: Path) -> None:
+    seen = watch("--smoke", "--home", str(tmp_path), "--rows", "2000", interrupt=moment)
+    assert seen["code"] in (0, 130), output(seen)
+    assert seen["left"] == []
+
+
+@pytest.mark.drill
+def test_ctrl_c_ends_a_demo_that_is_up(tmp_path: Path) -> None:
+    config = str(ROOT / "configs" / "smoke.yaml")
+    arguments = ["--config", config, "--rows", "300", "--home", str(tmp_path), "--port", "8765"]
+    first = watch(*arguments, interrupt=("ends all of it", 1))
+    assert first["code"] == 0, output(first)
+    assert first["left"] == []
+    assert "http://127.0.0.1:8765/docs" in output(first)
+
+    again = watch(*arguments, interrupt=("ends all of it", 0))
+    assert "was there already" in output(again)
+
+
+def test_a_port_in_use_is_said_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "cluster.demo", "--port", str(port), "--home", str(tmp_path / "home")],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 10
+    assert f"PORT={port + 1} make demo" in done.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_feed_that_is_not_there_is_said_before_anything_starts(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cluster.demo", "--feed", str(tmp_path / "no.csv"), "--port", "8766"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "no.csv" in done.stderr
+
+
+def test_interrupting_a_head_ends_it() -> None:
+    head = subprocess.Popen(
+        [sys.executable, "-m", "cluster.local", "--dashboard-port", "0"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert head.stdout
+    for line in head.stdout:
+        if "Ctrl-C" in line:
+            head.send_signal(signal.SIGINT)
+    assert head.wait(30) == 0
+    head.stdout.close()
