@@ -25,8 +25,8 @@ _ACCENTS = str.maketrans({"a": "á", "e": "é", "o": "ö", "u": "ü", "i": "í"}
 # Real brands and words that the syllables could spell. Compared without case, as part of the name.
 _REFUSED = (
     "adidas aldi amazon anal apple arse asics asus belly bosch braun canon casio cartier cisco clarks "
-    "colgate corona crap dell delsey delta dior dove dyson fendi fila fossil garmin gucci haribo hermes huawei "
-    "ikea illy intel kodak lego lenovo levi logitech loreal lumix makita mattel merrell miele nazi "
+    "colgate corona crap dell delsey delta dior dove dyson fendi fila fossil garmin gucci haribo hermes "
+    "huawei ikea illy intel kodak lego lenovo levi logitech loreal lumix makita mattel merrell miele nazi "
     "nestle nike nikon nivea nokia omega oral oreo orville osprey pampers pandora panasonic parker "
     "pelikan philips piss porn prada puma purina ralph rape rado reebok rolex salomon samsung sanyo sex "
     "shit slut sony stihl swatch tefal timberland tissot tit tommy toshiba valentino versace vileda "
