@@ -26,7 +26,7 @@ class SourceFile(_Entry):
     rows: int
     encoding: str = ""
     delimiter: str = ""
-    columns: dict[str, str] = Field(description="field: the column it was read from")
+    columns: dict[str, tuple[str, ...]] = Field(description="field: its columns, best first")
     unused: tuple[str, ...] = Field(description="columns that no field was read from")
 
 
