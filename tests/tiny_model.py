@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,8 @@ def tiny_home(factory: pytest.TempPathFactory) -> Path:
     """An ``ADCRAFT_HOME`` with a tiny champion; made once a session."""
     home = factory.getbasetemp() / "tiny-home"
     if not home.exists():
-        register_tiny_model(f"sqlite:///{home}/mlflow.db", factory.mktemp("tiny-model"))
+        with warnings.catch_warnings(action="ignore"):  # of MLflow and SQLAlchemy about themselves
+            register_tiny_model(f"sqlite:///{home}/mlflow.db", factory.mktemp("tiny-model"))
     return home
 
 
