@@ -7,6 +7,7 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ class _Worker:
         loss_total, target_total, token_total = 0.0, 0, 0
         started = time.monotonic()
         while True:
-            mine = [batch for batch, _ in zip(batches, range(plan.accumulate), strict=False)]
+            mine = list(islice(batches, plan.accumulate))
             elapsed = time.monotonic() - self.begun
             late = self.rank == 0 and bool(plan.seconds) and elapsed >= plan.seconds
             counts = steps.all_reduce(
