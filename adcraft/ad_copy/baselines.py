@@ -26,7 +26,7 @@ class NearestText:
 
         self._fields = fields
         self._targets = [_template(record, fields) for record in training]
-        self._vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")  # noqa: S106
+        self._vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")
         self._index = self._vectorizer.fit_transform(
             [prompt(record, fields).source.lower() for record in training]
         )

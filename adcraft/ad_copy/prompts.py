@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 
@@ -75,10 +76,9 @@ def finish(text: str, slots: Mapping[str, str]) -> str:
     """Generated text with its slots filled. A slot that this product has no value for goes, with
     the clause around it where the rest can stand without.
     """
-    missing = "|".join(map(re.escape, sorted(set(tokens_in(text)) - slots.keys())))
-    if missing:
-        text = drop_clauses(text, re.compile(missing)) or re.sub(rf"(?:{missing})\s?", "", text)
-    return re.sub(r"\s+", " ", lexicalise(text, slots)).strip()
+    while missing := "|".join(map(re.escape, sorted(set(tokens_in(text)) - slots.keys()))):
+        text = drop_clauses(text, re.compile(missing)) or _without(text, missing)
+    return lexicalise(re.sub(r"\s+", " ", text).strip(), slots)
 
 
 def canonical(text: str, record: Record) -> str:
@@ -87,12 +87,26 @@ def canonical(text: str, record: Record) -> str:
     for value in (anchors.name, anchors.brand):
         if len(value) > 2 and value not in text and value.lower() in text.lower():
             whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)", re.IGNORECASE)
-            text = whole.sub(value.replace("\\", r"\\"), text)
+            text = whole.sub(functools.partial(_respelt, value, value == anchors.brand), text)
     written = [spelling for spelling in price_spellings(anchors.price) if spelling and spelling in text]
     if written and written != [anchors.price]:
         spellings = "|".join(map(re.escape, written))
         text = re.sub(rf"(?<![\d.,])(?:{spellings})(?![.,]?\d)", lambda _: anchors.price, text)
     return text
+
+
+def _respelt(value: str, is_brand: bool, found: re.Match[str]) -> str:
+    """``value``; but "and" is not the brand AND, nor "only" the brand ONLY."""
+    ordinary = is_brand and value.isalpha() and found.group().islower()
+    return found.group() if ordinary else value
+
+
+def _without(text: str, missing: str) -> str:
+    """``text`` without the slots ``missing``, the words that led to them ("by", "at only"), and the
+    gap they leave.
+    """
+    led = rf"(?:\b(?:by|from|for|at|of|with|in|only|just)\s+)*(?:{missing})(?:['’]s\b)?"
+    return re.sub(r"\s+(?=[\s.,;:!?…]|$)", "", re.sub(led, "", text, flags=re.IGNORECASE)).lstrip()
 
 
 def _anchors(record: Record) -> Anchors:

@@ -15,7 +15,7 @@ def rouge_l(hypotheses: Sequence[str], references: Sequence[str]) -> float:
         scorer.score(reference, hypothesis)["rougeL"].fmeasure
         for hypothesis, reference in zip(hypotheses, references, strict=True)
     ]
-    return sum(scores) / max(1, len(scores))
+    return float(sum(scores)) / max(1, len(scores))
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
