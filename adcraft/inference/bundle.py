@@ -25,7 +25,8 @@ MANIFEST = "manifest.json"
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A metric that is not a number is written as "NaN", which can be read back; null could not.
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
 
 class DatasetReference(_Frozen):
@@ -154,7 +155,7 @@ def _read_manifest(path: Path) -> BundleManifest:
         tree = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BundleError(f"{path} is not a model bundle: it has no {MANIFEST}.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{file} can't be read: {error}.") from None
     if isinstance(tree, dict) and tree.get("format") != FORMAT:
         raise BundleError(

@@ -19,12 +19,20 @@ class TextCodec:
 
     Attributes:
         vocabulary: the string of each id, ``vocabulary[id]``.
+
+    Raises:
+        BundleError: its ids are not 0, 1, 2 and so on, or it is not a T5 tokenizer.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         ids = tokenizer.get_vocab(with_added_tokens=True)
         self.vocabulary: list[str] = [token for token, _ in sorted(ids.items(), key=lambda item: item[1])]
+        if sorted(ids.values()) != list(range(len(ids))):
+            raise BundleError(
+                f"The tokenizer has {len(ids)} tokens but ids up to {max(ids.values(), default=0)}: one token "
+                "has two ids, so every token after it would be taken for another. Make the tokenizer again."
+            )
         missing = [token for token in (PAD, EOS, UNK) if token not in ids]
         if missing:
             raise BundleError(f"The tokenizer lacks {', '.join(missing)}, so it is not a T5 tokenizer.")

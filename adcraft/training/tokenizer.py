@@ -22,7 +22,7 @@ def train_tokenizer(
     Args:
         texts: sources and targets with slot tokens; read once.
         vocabulary: pieces at most, the slot tokens not counted. A small feed yields fewer.
-        slot_tokens: kept whole, and no part of any piece.
+        slot_tokens: kept whole, and no part of any piece; nor are ``<pad>``, ``</s>`` and ``<unk>``.
 
     Raises:
         TrainingError: the texts are empty.
@@ -36,7 +36,7 @@ def train_tokenizer(
     trainer = trainers.UnigramTrainer(
         vocab_size=vocabulary, special_tokens=[PAD, EOS, UNK], unk_token=UNK, show_progress=False
     )
-    segments = _Counted(_between_slots(texts, slot_tokens))
+    segments = _Counted(_between(texts, [PAD, EOS, UNK, *slot_tokens]))
     tokenizer.train_from_iterator(segments, trainer)
     if not segments.count:
         raise TrainingError("The training split has no text to train a tokenizer on.")
@@ -80,9 +80,10 @@ class _Counted(Iterator[str]):
         return text
 
 
-def _between_slots(texts: Iterable[str], slot_tokens: Sequence[str]) -> Iterator[str]:
-    slots = re.compile("|".join(map(re.escape, slot_tokens))) if slot_tokens else None
+def _between(texts: Iterable[str], tokens: Sequence[str]) -> Iterator[str]:
+    """What stands between the tokens: a piece with a token's string would be a second id for it."""
+    any_token = re.compile("|".join(map(re.escape, tokens)))
     for text in texts:
-        for segment in slots.split(text) if slots else [text]:
+        for segment in any_token.split(text):
             if segment.strip():
                 yield segment
