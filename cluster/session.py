@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from adcraft.errors import ClusterError
+from adcraft.errors import AdcraftError, ClusterError, TrainingError
 from adcraft.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,8 +32,8 @@ def ray_session(settings: Settings) -> Iterator[None]:
     """Connect to ``ray.address`` (or RAY_ADDRESS, or the cluster of a submitted job), or start Ray.
 
     A Ray that was already connected in this process is used as it is and left running. One that is
-    started here gets a short temporary folder of its own (Unix sockets have a length limit) and is
-    shut down on the way out.
+    started here gets a short temporary folder of its own (Unix sockets have a length limit), and both
+    are gone on the way out.
 
     Raises:
         ClusterError: the address can't be reached, or a local Ray does not start.
@@ -46,39 +47,57 @@ def ray_session(settings: Settings) -> Iterator[None]:
         return
     address = settings.ray.address or os.environ.get("RAY_ADDRESS", "")
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    try:
-        if address:
-            log.info("connecting to Ray at %s", address)
-            ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
-        else:
-            log.info("starting a local Ray")
-            _start_local(settings.ray.num_cpus)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        where = f"Ray at {address} can't be reached" if address else "A local Ray did not start"
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ClusterError(
-            f"{where}: {first}. Check ray.address (empty starts a local Ray), and RAY_AUTH_MODE and "
-            "RAY_AUTH_TOKEN where the cluster wants a token."
-        ) from error
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_sigterm)  # Ray put its own there, which ends the process at once
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    with contextlib.nullcontext() if address else _session_folder() as folder:
+        try:
+            if folder is None:
+                log.info("connecting to Ray at %s", address)
+                ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+            else:
+                log.info("starting a local Ray")
+                _start_local(settings.ray.num_cpus, folder)
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            where = f"Ray at {address} can't be reached" if address else "A local Ray did not start"
+            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ClusterError(
+                f"{where}: {first}. Check ray.address (empty starts a local Ray), and RAY_AUTH_MODE and "
+                "RAY_AUTH_TOKEN where the cluster wants a token."
+            ) from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)  # Ray put its own there, which ends the process at once
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
-def _start_local(num_cpus: int) -> None:
+def _start_local(num_cpus: int, folder: Path) -> None:
     import ray
 
-    folder = os.environ.get("RAY_TMPDIR") or tempfile.mkdtemp(prefix="adcraft-ray-", dir="/tmp")
     ray.init(
         address="local",
         num_cpus=num_cpus or None,
         log_to_driver=False,
         logging_level=logging.WARNING,
-        _temp_dir=folder,
+        _temp_dir=str(folder),
     )
     token = Path("~/.ray/auth_token").expanduser()
     if token.exists():  # Ray writes it readable by everyone
         token.chmod(0o600)
+
+
+@contextlib.contextmanager
+def _session_folder() -> Iterator[Path]:
+    """A folder for a local Ray; it stays where a fault leaves the block that Ray's logs may explain."""
+    parent = Path(os.environ.get("RAY_TMPDIR") or "/tmp")  # noqa: S108 - its folders are ours alone
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="adcraft-ray-", dir=parent))
+    try:
+        yield folder
+    except BaseException as error:
+        explained = isinstance(error, AdcraftError) and not isinstance(error, ClusterError | TrainingError)
+        if isinstance(error, Exception) and not explained:
+            log.info("Ray's logs are in %s", folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)

@@ -21,6 +21,7 @@ _DOWNSCALE_DELAY_S = 120.0
 _HEALTH_CHECK_PERIOD_S = 5.0
 _HEALTH_CHECK_TIMEOUT_S = 15.0
 _DRAIN_MARGIN_S = 5.0
+_INGRESS_REQUESTS = 2000
 
 
 def build_app(args: ServeArgs) -> Application:
@@ -38,18 +39,22 @@ def build_app(args: ServeArgs) -> Application:
         ray_actor_options={"num_cpus": settings.threads},
         max_ongoing_requests=settings.max_ongoing_requests,
         max_queued_requests=settings.max_queued_requests,
-        autoscaling_config=_autoscaling(settings.max_replicas, settings.target_ongoing_requests)
-        | {"min_replicas": settings.min_replicas},
+        autoscaling_config=_autoscaling(
+            settings.min_replicas, settings.max_replicas, settings.target_ongoing_requests
+        ),
         **shared,
     )(GeneratorReplica)
-    # The ingress takes more than the generators can, so that it is the one to refuse, in our shape.
+    # The generators' queue must be full long before the ingress is: what the ingress refuses has our
+    # shape, what Serve's proxy refuses before it is plain text.
     capacity = settings.max_ongoing_requests * settings.max_replicas + settings.max_queued_requests
+    bound = max(_INGRESS_REQUESTS, 4 * capacity)
     ingress = serve.deployment(
         name="ingress",
         ray_actor_options={"num_cpus": 0},  # else the last generator finds no CPU on a small machine
-        max_ongoing_requests=2 * capacity,
-        max_queued_requests=capacity,
-        autoscaling_config=_autoscaling(settings.max_replicas, capacity),
+        max_ongoing_requests=bound,
+        max_queued_requests=bound,
+        backpressure_config={"status_code": 429, "retry_after_s": 1},
+        autoscaling_config=_autoscaling(1, settings.max_replicas, capacity),
         **shared,
     )(serve.ingress()(Ingress))
     return ingress.bind(generator.bind(args), settings)
@@ -62,9 +67,9 @@ def __getattr__(name: str) -> Application:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _autoscaling(max_replicas: int, target_ongoing_requests: int) -> dict[str, Any]:
+def _autoscaling(min_replicas: int, max_replicas: int, target_ongoing_requests: int) -> dict[str, Any]:
     return {
-        "min_replicas": 1,
+        "min_replicas": min_replicas,
         "max_replicas": max_replicas,
         "target_ongoing_requests": target_ongoing_requests,
         "upscale_delay_s": _UPSCALE_DELAY_S,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DATASET = DatasetReference(name="products", version="0123456789abcdef")
 _NAMES = ("Shoes", "Red Kurta", "Linen Shirt", "Wool Scarf", "Running Shoes", "Tea Pot", "Desk Lamp", "Bag")
 _BRANDS = ("Nike", "Aera", "Solvex", None)
-_STEPS = 150
+_MOST_STEPS, _LEARNT = 400, 0.01
 
 
 def write_tiny_bundle(folder: Path, run: RunReference) -> Bundle:
@@ -37,22 +37,27 @@ def write_tiny_bundle(folder: Path, run: RunReference) -> Bundle:
     workload = get_workload("ad_copy")
     examples = _examples()
     texts = [text for example in examples for text in (example.source, example.target)]
-    tokenizer = train_tokenizer(texts, 64, workload.slot_tokens)
+    tokenizer = train_tokenizer(texts, 160, workload.slot_tokens)
     folder.mkdir(parents=True)
     tokenizer.save_pretrained(folder / "model")
     codec = TextCodec.load(folder / "model" / "tokenizer.json")
     torch.manual_seed(0)
-    shape = ScratchSettings(vocabulary=64, d_model=32, d_ff=64, heads=2, layers=1, dropout=0)
+    shape = ScratchSettings(vocabulary=160, d_model=32, d_ff=64, heads=2, layers=1, dropout=0)
     model = T5ForConditionalGeneration(scratch_config(shape, len(tokenizer)))
     sources = _padded(codec.encode([example.source for example in examples], 64), 0)
     targets = _padded(codec.encode([example.target for example in examples], 64), -100)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # more cost more than they give at this size
-    for _ in range(_STEPS):
+    for step in range(_MOST_STEPS):
+        loss = model(input_ids=sources, attention_mask=sources.ne(0).long(), labels=targets).loss
         optimizer.zero_grad()
-        model(input_ids=sources, attention_mask=sources.ne(0).long(), labels=targets).loss.backward()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.param_groups[0]["lr"] = 5e-3 * (1 - step / _MOST_STEPS)
         optimizer.step()
+        if loss.item() < _LEARNT:
+            break
     torch.set_num_threads(threads)
     model.eval()
     model.save_pretrained(folder / "model")

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +58,7 @@ def refused(home: Path, *settings: str, tracking: Path | None = None) -> tuple[i
         env=environment(home),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     line = json.loads(done.stdout.splitlines()[-1])
@@ -114,10 +115,16 @@ def test_address_that_others_can_reach(home: Path) -> None:
 def test_serves_until_interrupted_and_leaves_nothing(home: Path, tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "serve_app", "--set", f"serve.port={port}", "--set", "ray.num_cpus=2"]
+    ray_folder = Path(tempfile.mkdtemp(dir="/tmp"))  # Unix sockets have short paths
     with (
         (tmp_path / "stderr").open("w+") as stderr,
         subprocess.Popen(
-            command, cwd=ROOT, env=environment(home), stdout=subprocess.PIPE, stderr=stderr, text=True
+            command,
+            cwd=ROOT,
+            env={**environment(home), "RAY_TMPDIR": str(ray_folder)},
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
         ) as process,
     ):
         try:
@@ -131,11 +138,12 @@ def test_serves_until_interrupted_and_leaves_nothing(home: Path, tmp_path: Path)
             assert answer.json()["model"] == line["model"]
             started = psutil.Process(process.pid).children(recursive=True)
             process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 0, (tmp_path / "stderr").read_text()
+            assert process.wait(120) == 0, (tmp_path / "stderr").read_text()
         finally:
             process.kill()
     _, left = psutil.wait_procs(started, timeout=10)
     assert not [p.cmdline() for p in left if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    ray_folder.rmdir()  # it is empty again
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False)
 
@@ -180,7 +188,7 @@ def test_serve_deploy_with_the_shipped_yaml(head: LocalHead, tmp_path: Path) -> 
     config.write_text(yaml.safe_dump(tree), encoding="utf-8")
     access = {**head.environment, "RAY_DASHBOARD_ADDRESS": head.dashboard_url}
     serve_command(access, "deploy", str(config))
-    url, deadline = f"http://127.0.0.1:{port}/predict", time.monotonic() + 90
+    url, deadline = f"http://127.0.0.1:{port}/predict", time.monotonic() + 150
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.HTTPError):
             answer = httpx.post(url, json=SHOES, timeout=10, trust_env=False)

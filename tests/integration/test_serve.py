@@ -159,7 +159,7 @@ print(json.dumps({"texts": reply.outcomes[0].texts, "heavy": heavy}))
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
