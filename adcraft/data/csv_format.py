@@ -32,21 +32,23 @@ def csv_chunks(pieces: Iterable[bytes], delimiter: str) -> Iterator[bytes]:
     ``CHUNK_BYTES`` together; a single longer row is a chunk of its own. A row that goes on for more
     than 64 MiB has a quote that nobody closed, and is cut at the end of a line.
     """
-    pending = b""
-    wanted = CHUNK_BYTES
+    pending: list[bytes] = []
+    size, wanted = 0, CHUNK_BYTES
     for piece in pieces:
-        pending += piece
-        if len(pending) < wanted:
+        pending.append(piece)
+        size += len(piece)
+        if size < wanted:
             continue
-        end = _last_row_end(pending, delimiter)
-        if not end and len(pending) > _LONGEST_ROW:
-            end = pending.find(b"\n") + 1 or len(pending)
+        joined = b"".join(pending)
+        end = _last_row_end(joined, delimiter)
+        if not end and size > _LONGEST_ROW:
+            end = joined.find(b"\n") + 1 or size
         if end:
-            yield pending[:end]
-            pending = pending[end:]
-        wanted = max(CHUNK_BYTES, 2 * len(pending))
-    if pending:
-        yield pending
+            yield joined[:end]
+        pending, size = [joined[end:]], size - end
+        wanted = max(CHUNK_BYTES, 2 * size)
+    if size:
+        yield b"".join(pending)
 
 
 def _last_row_end(chunk: bytes, delimiter: str) -> int:
@@ -163,10 +165,9 @@ class CsvParser:
 
     def _check(self, row: list[str], text: str) -> tuple[list[str], tuple[str, str] | None]:
         """The row with the header's number of cells, or why it is bad: (reason, detail)."""
-        if len(text) > self.max_row_bytes or (
-            not text.isascii() and len(text.encode("utf-8", "surrogateescape")) > self.max_row_bytes
-        ):
-            size = len(text.encode("utf-8", "surrogateescape"))
+        text = text.rstrip("\r\n")
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
+        if size > self.max_row_bytes:
             return row, ("row too large", f"{size} bytes; data.max_row_bytes is {self.max_row_bytes}")
         if "\0" in text:
             return row, ("NUL bytes", f"{text.count(chr(0))} of them")
@@ -177,7 +178,7 @@ class CsvParser:
             row = row[:-1]
         if len(row) != width:
             return row, ("columns", f"expected {width}, found {len(row)}")
-        if "\n" in text.rstrip("\r\n") and text.count('"') % 2:
+        if "\n" in text and text.count('"') % 2:
             return row, ("quote not closed", "the field goes on over the end of its line")
         return row, None
 

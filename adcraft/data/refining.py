@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +26,10 @@ KEY_TYPE = np.dtype([("high", "<u8"), ("low", "<u8"), ("id", "<u8"), ("name", "<
 of its product's name and brand."""
 
 Values = list[str | None]
+
+# Variants of a product share their texts, and to cut a text takes longer than all else that is done to a
+# row. So many texts are remembered in each worker, about 20 MB.
+_REMEMBERED = 32_768
 
 
 def refined_schema(workload: Workload) -> pa.Schema:
@@ -102,7 +107,7 @@ class RowRules:
         self, fields: Mapping[str, Values], reasons: dict[int, tuple[str, str]], size: int
     ) -> tuple[Values, Values]:
         """The text to learn of each row and its field; rows without one get a reason."""
-        shorten, limit = self.workload.shorten, self.target_chars
+        shorten = functools.partial(_shortened, self.workload.shorten, self.target_chars)
         targets: Values = [None] * size
         target_fields: Values = [None] * size
         wanted: Sequence[int] = [index for index in range(size) if index not in reasons]
@@ -111,7 +116,7 @@ class RowRules:
             missing = []
             for index in wanted:
                 text = values[index]
-                if text and (short := shorten(text, limit)):
+                if text and (short := shorten(text)):
                     targets[index], target_fields[index] = short, name
                 else:
                     missing.append(index)
@@ -123,11 +128,16 @@ class RowRules:
     def _keys(self, table: pa.Table) -> npt.NDArray[np.void]:
         identity = [spec.name for spec in self.workload.fields if spec.identity]
         keys = np.zeros(table.num_rows, KEY_TYPE)
-        whole = _digests(table.select(identity), 16).reshape(-1, 2)
+        whole = text_hashes(table.select(identity), 16).reshape(-1, 2)
         keys["high"], keys["low"] = whole[:, 0], whole[:, 1]
-        keys["name"] = _digests(table.select([self.workload.product_name, self.workload.product_brand]), 8)
-        keys["id"] = np.where(table["id"].is_valid(), _digests(table.select(["id"]), 8), 0)
+        keys["name"] = text_hashes(table.select([self.workload.product_name, self.workload.product_brand]), 8)
+        keys["id"] = np.where(table["id"].is_valid(), text_hashes(table.select(["id"]), 8), 0)
         return keys
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _shortened(shorten: Callable[[str, int], str], limit: int, text: str) -> str:
+    return shorten(text, limit)
 
 
 def _values(columns: Sequence[Sequence[str | None]], size: int) -> Values:
@@ -182,7 +192,7 @@ def _source(raw: RawRows, index: int) -> str:
     return shown_source(json.dumps(row, ensure_ascii=False))
 
 
-def _digests(columns: pa.Table, size: int) -> npt.NDArray[np.uint64]:
+def text_hashes(columns: pa.Table, size: int) -> npt.NDArray[np.uint64]:
     """A hash of ``size`` bytes for each row, that letter case does not change, as 64-bit numbers."""
     lowered = [pc.utf8_lower(column) for column in columns.columns]
     joined = pc.binary_join_element_wise(*lowered, "\x1f", null_handling="replace", null_replacement="")
