@@ -77,10 +77,8 @@ class Screen:
 
     def next(self, links: Sequence[tuple[str, str]]) -> None:
         """What to open or type next."""
-        grid = Table.grid(padding=(0, 2))
         for what, where in links:
-            grid.add_row(f"[bold]{what}[/bold]", escape(where))
-        self._console.print(grid)
+            self._console.print(f"[bold]{what:<15}[/bold]{escape(where)}")
 
 
 class Step:
