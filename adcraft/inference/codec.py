@@ -30,7 +30,7 @@ class TextCodec:
         self.vocabulary: list[str] = [token for token, _ in sorted(ids.items(), key=lambda item: item[1])]
         if sorted(ids.values()) != list(range(len(ids))):
             raise BundleError(
-                f"The tokenizer has {len(ids)} tokens but ids up to {max(ids.values(), default=0)}: one token "
+                f"The tokenizer has {len(ids)} tokens but ids up to {max(ids.values())}: one token "
                 "has two ids, so every token after it would be taken for another. Make the tokenizer again."
             )
         missing = [token for token in (PAD, EOS, UNK) if token not in ids]

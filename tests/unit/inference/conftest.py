@@ -1,6 +1,5 @@
 """One small trained bundle for all tests of inference. They must leave it as it is."""
 
-
 import pytest
 
 from adcraft.inference.bundle import Bundle, RunReference

@@ -1,0 +1,67 @@
+"""Tokenizers and tiny models, made once. Tests must leave them as they are."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+from adcraft.ad_copy.slots import SLOT_TOKENS
+from adcraft.training.tokenizer import train_tokenizer, with_slot_tokens
+
+T5_TOKENIZER = Path(__file__).parents[4] / "shared" / "data" / "t5_tokenizer"
+TEXTS = [
+    "product: <name> Red Kurta | brand: <brand> | price: <price>",
+    "Meet <name> by <brand>: soft, red & long-lasting!",
+    "A pair of <n1> navy blue socks, has a ribbed hem. It's yours for <price>",
+    "Café crème “noir” – the quick brown fox jumps over the lazy dog; (QUIZ) <\\brand>",
+    "slim-fit jeans with a button closure, <n1>-pocket styling, zip fly / two belts",
+]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """More cost more than they give at this size."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def scratch_tokenizer() -> PreTrainedTokenizerFast:
+    return train_tokenizer(TEXTS, 200, SLOT_TOKENS)
+
+
+@pytest.fixture(scope="session")
+def t5_tokenizer() -> PreTrainedTokenizerFast:
+    """T5's own, as it is published."""
+    if not T5_TOKENIZER.exists():
+        pytest.skip("T5's tokenizer is not on this machine")
+    return AutoTokenizer.from_pretrained(T5_TOKENIZER)
+
+
+@pytest.fixture(scope="session")
+def t5_with_slots(t5_tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
+    return with_slot_tokens(t5_tokenizer, SLOT_TOKENS)
+
+
+def tiny_t5(vocabulary: int, *, shape: str = "gated-gelu", tied: bool = True, seed: int = 0, width: int = 32):
+    """A T5 of random weights, whose next tokens differ clearly in probability."""
+    torch.manual_seed(seed)
+    config = T5Config(
+        vocab_size=vocabulary,
+        d_model=width,
+        d_kv=width // 2,
+        d_ff=width * 2,
+        num_heads=2,
+        num_layers=2,
+        num_decoder_layers=2,
+        feed_forward_proj=shape,
+        dropout_rate=0.0,
+        tie_word_embeddings=tied,
+        decoder_start_token_id=0,
+        pad_token_id=0,
+        eos_token_id=1,
+    )
+    return T5ForConditionalGeneration(config).eval()
