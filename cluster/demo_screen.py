@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cluster.jobs import is_result_line
+from cluster.jobs import is_rays_own, is_result_line
 
 
 class Screen:
@@ -89,6 +89,6 @@ class Step:
         self.summary = ""
 
     def show(self, line: str) -> None:
-        """Print a line that the step wrote; not the one for programs."""
-        if not is_result_line(line):
+        """Print a line that the step wrote; not the one for programs, and not what Ray adds."""
+        if line.strip() and not is_result_line(line) and not is_rays_own(line):
             self._console.print(f"  [dim]{escape(line)}[/dim]")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.3
 _STOP_S = 8
-_RAYS_OWN_LINES = ("Running entrypoint for job", "Runtime env is setting up")
+# Ray's own lines begin with a date, a stage's with a time of day; they stay in the job's log.
+_RAYS_OWN = re.compile(r"\W*(?:INFO )?\d{4}-\d\d-\d\d |(?:\x1b\[\d+m)?\(\w+\)|Running entrypoint |.*[\d?]it/s\]")
 
 
 class StageJobs:
@@ -73,8 +75,7 @@ class StageJobs:
             lines: list[str] = self._client.get_job_logs(job).splitlines(keepends=True)
             whole = lines if over else [line for line in lines if line.endswith("\n")]
             for line in whole[shown:]:
-                if line.strip() and not any(own in line for own in _RAYS_OWN_LINES):
-                    show(line.rstrip())
+                show(line.rstrip())
             shown = len(whole)
             if over:
                 return whole
@@ -113,3 +114,8 @@ def result_line(lines: Sequence[str], stage: str) -> dict[str, Any] | None:
 def is_result_line(line: str) -> bool:
     """Whether it is a stage's line of JSON, which is for programs."""
     return line.startswith('{"stage": "')
+
+
+def is_rays_own(line: str) -> bool:
+    """Whether Ray, or a library's progress bar, wrote the line, and not the stage."""
+    return _RAYS_OWN.match(line) is not None
