@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _POLL_S = 0.3
 _STOP_S = 8
 # Ray's own lines begin with a date, a stage's with a time of day; they stay in the job's log.
-_RAYS_OWN = re.compile(r"\W*(?:INFO )?\d{4}-\d\d-\d\d |(?:\x1b\[\d+m)?\(\w+\)|Running entrypoint |.*[\d?]it/s\]")
+_RAYS_OWN = re.compile(
+    r"\W*(?:INFO )?\d{4}-\d\d-\d\d |(?:\x1b\[\d+m)?\(\w+\)|Running entrypoint |.*[\d?]it/s\]"
+)
 
 
 class StageJobs:
