@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 # was reported up to 2 s before a worker died is lost.
 _ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_worker_niceness": "0",  # Ray's 15 lets whatever else runs push a training worker aside
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
