@@ -123,6 +123,7 @@ def _environment(access: Mapping[str, str]) -> dict[str, str]:
         **access,
         "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",
         "PYTHONUNBUFFERED": "1",
     }
 
