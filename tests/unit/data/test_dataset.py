@@ -67,7 +67,7 @@ def test_none_such(tmp_path: Path) -> None:
         ),
         (lambda path: (path / "manifest.json").write_text("{"), "manifest.json is not a manifest"),
         (
-            lambda path: replace(path / "manifest.json", '"split_seed": 13', '"split_seed": 14'),
+            lambda path: reseed(path / "manifest.json"),
             "was changed after",
         ),
     ],
@@ -85,8 +85,8 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
-def replace(path: Path, old: str, new: str) -> None:
-    path.write_text(path.read_text().replace(old, new))
+def reseed(path: Path) -> None:
+    path.write_text(path.read_text().replace('"split_seed": 13', '"split_seed": 14'))
 
 
 def test_the_version_is_of_the_content_and_not_of_the_place(tmp_path: Path) -> None:
@@ -114,9 +114,13 @@ def test_a_version_that_is_there_is_reused_and_a_damaged_one_replaced(tmp_path: 
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), workspace(str(tmp_path), "products") as space:
-        (space.dataset / "manifest.json").write_text("{}")
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with workspace(str(tmp_path), "products") as space:
+            (space.dataset / "manifest.json").write_text("{}")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert visible(tmp_path / "products") == []
     assert not list((tmp_path / "products").glob(".preparing-*"))
     assert list_versions(tmp_path, "products") == []

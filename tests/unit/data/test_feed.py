@@ -14,7 +14,7 @@ from adcraft.settings import DataSettings
 from adcraft.workloads import get_workload
 
 RULES = ColumnRules.of(get_workload("ad_copy"), {})
-ROWS = [{"title": "Shoe", "ad": "Run."}, {"title": "Hat", "ad": None}]
+ROWS: list[dict[str, str | None]] = [{"title": "Shoe", "ad": "Run."}, {"title": "Hat", "ad": None}]
 Row = dict[str, str | None]
 
 

@@ -93,7 +93,7 @@ def test_the_first_column_with_a_value_counts() -> None:
 
 
 def test_keys_ignore_case_ids_and_prices_and_nothing_else() -> None:
-    shoe = {"id": "1", "title": "Shoe", "brand": "Nike", "ad": "Buy.", "price": "5"}
+    shoe: dict[str, str | None] = {"id": "1", "title": "Shoe", "brand": "Nike", "ad": "Buy.", "price": "5"}
     others = [
         shoe | {"title": "SHOE"},
         shoe | {"id": "2", "price": "6"},

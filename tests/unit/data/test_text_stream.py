@@ -13,7 +13,7 @@ from adcraft.data.text_stream import TextStream, detect
 from adcraft.errors import FeedError
 
 FRENCH = "name,brand,description\nCafé crème,L’Oréal,Très bonne crème à la vanille\n" * 20
-RUSSIAN = "название,бренд\nПлатье синее,Зара\n" * 20
+RUSSIAN = "название,бренд\nПлатье синее,Зара\n" * 20  # noqa: RUF001
 
 
 def read(stream: TextStream) -> bytes:
