@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SCRATCH = "scratch"
+_FEWEST_PIECES = 16
 
 
 def write_base(
@@ -43,10 +45,10 @@ def write_base(
         scratch_config(settings.scratch, len(tokenizer)).save_pretrained(folder)
         return
     tokenizer, model = _load_pretrained(settings.base, settings.revision)
-    known = len(tokenizer)
+    known = min(len(tokenizer), model.config.vocab_size)
     tokenizer = with_slot_tokens(tokenizer, slot_tokens)
     if len(tokenizer) > model.config.vocab_size:
-        model.resize_token_embeddings(len(tokenizer), pad_to_multiple_of=8)
+        _add_rows(model, len(tokenizer))
     _initialise_rows(model, known, len(tokenizer))
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)
@@ -99,24 +101,49 @@ def _load_pretrained(base: str, revision: str) -> tuple[PreTrainedTokenizerFast,
         )
     name = str(local) if local.is_dir() else base
     wanted = revision or "main"
-    try:
+    with _explained(base):
         config = AutoConfig.from_pretrained(name, revision=wanted)
-        if config.model_type != "t5":
-            raise BaseModelError(f"model.base = {base!r} is of type {config.model_type!r}; a T5 is needed.")
+    if config.model_type != "t5":
+        raise BaseModelError(f"model.base = {base!r} is of type {config.model_type!r}; a T5 is needed.")
+    with _explained(base):
         tokenizer = AutoTokenizer.from_pretrained(name, revision=wanted)
         model = T5ForConditionalGeneration.from_pretrained(name, use_safetensors=True, revision=wanted)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
-        raise BaseModelError(
-            f"model.base = {base!r} can't be loaded: {reason}. Check the name and the network, or give a "
-            f"local checkpoint's folder, or {SCRATCH!r} to train a small T5 from nothing."
-        ) from error
-    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+    # Without the file, transformers makes a tokenizer of no piece at all, and says nothing.
+    pieces = len(tokenizer.get_vocab()) - len(tokenizer.get_added_vocab())
+    if not isinstance(tokenizer, PreTrainedTokenizerFast) or pieces < _FEWEST_PIECES:
         raise BaseModelError(
             f"model.base = {base!r} has no tokenizer.json. Save it once by its fast tokenizer, and give "
             "that folder."
         )
     return tokenizer, model
+
+
+@contextlib.contextmanager
+def _explained(base: str) -> Iterator[None]:
+    """Turn what the libraries raise into one sentence."""
+    try:
+        yield
+    except Exception as error:  # a stranger's checkpoint can be wrong in any way
+        reason = (str(error).strip() or repr(error)).splitlines()[0].rstrip(" .:")
+        raise BaseModelError(
+            f"model.base = {base!r} can't be loaded: {reason}. Check the name and the network, or give a "
+            f"local checkpoint's folder, or {SCRATCH!r} to train a small T5 from nothing."
+        ) from error
+
+
+def _add_rows(model: T5ForConditionalGeneration, tokens: int) -> None:
+    """Grow the embedding, and the output where it has its own matrix (T5 v1.1): transformers would put
+    the embedding in its place.
+    """
+    import torch
+
+    head, own = model.lm_head.weight, model.lm_head.weight is not model.shared.weight
+    model.resize_token_embeddings(tokens, pad_to_multiple_of=8)
+    if own:
+        mean = head.detach().mean(dim=0, keepdim=True)
+        grown = mean.repeat(model.shared.num_embeddings, 1)
+        grown[: len(head)] = head.detach()
+        model.lm_head.weight = torch.nn.Parameter(grown)
 
 
 def _initialise_rows(model: T5ForConditionalGeneration, start: int, stop: int) -> None:

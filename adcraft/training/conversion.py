@@ -31,6 +31,7 @@ def convert(model: T5ForConditionalGeneration, vocabulary: Sequence[str], folder
         TrainingError: the vocabulary is larger than the model's, or a token occurs twice.
     """
     from ctranslate2.converters.transformers import T5Loader
+    from ctranslate2.specs.model_spec import OPTIONAL
 
     rows = model.config.vocab_size
     if len(vocabulary) > rows:
@@ -39,6 +40,9 @@ def convert(model: T5ForConditionalGeneration, vocabulary: Sequence[str], folder
         raise TrainingError("The tokenizer has one token under two ids, which the engine would merge.")
     tokens = [*vocabulary, *(f"<row_{index}>" for index in range(len(vocabulary), rows))]
     spec = T5Loader().get_model_spec(model)
+    # The loader asks whether the matrices are tied, which transformers now affirms of every T5.
+    if not model.config.scale_decoder_outputs:
+        spec.decoder.scale_outputs = OPTIONAL
     spec.register_source_vocabulary(tokens)
     spec.register_target_vocabulary(tokens)
     spec.config.bos_token = spec.config.decoder_start_token = PAD

@@ -88,7 +88,7 @@ def test_plain_text_keeps_t5s_ids(
 def test_t5s_ids_and_strings_stay_where_they_were(
     t5_tokenizer: PreTrainedTokenizerFast, t5_with_slots: PreTrainedTokenizerFast
 ) -> None:
-    before = t5_tokenizer.convert_ids_to_tokens(range(len(t5_tokenizer)))
+    before = t5_tokenizer.convert_ids_to_tokens(list(range(len(t5_tokenizer))))
     vocabulary = TextCodec(t5_with_slots.backend_tokenizer).vocabulary
     assert vocabulary == [*before, *SLOT_TOKENS]
     assert len(set(vocabulary)) == len(vocabulary)
@@ -112,7 +112,7 @@ def test_a_saved_tokenizer_comes_back_with_the_same_ids(
     expected = codec.encode(TEXTS, 1000)
     assert loaded.encode(TEXTS, 1000) == expected
     assert again(TEXTS).input_ids == expected
-    assert loaded.vocabulary == codec.vocabulary == again.convert_ids_to_tokens(range(len(again)))
+    assert loaded.vocabulary == codec.vocabulary == again.convert_ids_to_tokens(list(range(len(again))))
     assert loaded.decode(expected) == codec.decode(expected)
 
 
