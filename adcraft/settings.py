@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from adcraft.errors import SettingsError
 
@@ -51,7 +51,7 @@ class DataSettings(Strict):
         "auto", description="of the feed; auto: by its name"
     )
     encoding: str = Field("", description="of CSV and JSON Lines; empty: detected")
-    delimiter: str = Field("", max_length=1, description="of CSV; empty: detected")
+    delimiter: str = Field("", description="of CSV; empty: detected; 'tab' is a tab")
     columns: dict[str, str] = Field(
         default_factory=dict, description="field: column, where the usual names don't fit"
     )
@@ -64,6 +64,23 @@ class DataSettings(Strict):
     target_chars: int = Field(160, ge=20, le=2000, description="a longer target is cut at a clause")
     max_row_bytes: int = Field(262_144, ge=1024, description="a larger row is set aside")
     split: SplitSettings = SplitSettings()
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_exists(cls, name: str) -> str:
+        try:
+            "".encode(name or "utf-8")
+        except (LookupError, UnicodeError):
+            raise ValueError("Python knows no such text encoding; usual are utf-8, cp1252, utf-16") from None
+        return name
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimiter_is_a_character(cls, text: str) -> str:
+        text = {"tab": "\t", "\\t": "\t"}.get(text, text)
+        if len(text) > 1 or not text.isascii() or text in {'"', "\r", "\n"}:
+            raise ValueError("must be one ASCII character that is neither a quote nor a line end, or 'tab'")
+        return text
 
 
 class ScratchSettings(Strict):
@@ -237,8 +254,8 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     except yaml.YAMLError:
         value = text
     field = _field_type(parts)
-    if field is str and not isinstance(value, str):
-        value = text.strip()  # a name such as 2024 or "on" stays the text that was typed
+    if field is str and (not isinstance(value, str) or text.strip().startswith(("|", ">"))):
+        value = text.strip()  # a name such as 2024 or "on", and the delimiter |, stay what was typed
     node = tree
     for part in parts[:-1]:
         child = node.setdefault(part, {})

@@ -156,3 +156,16 @@ def test_every_setting_says_what_it_means() -> None:
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.name)
 def test_every_shipped_file_is_accepted(file: Path) -> None:
     load(config=file)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"), [("|", "|"), (",", ","), (";", ";"), ("tab", "\t"), (r"\t", "\t"), ("''", "")]
+)
+def test_delimiters_can_be_typed(typed: str, kept: str) -> None:
+    assert load_settings(overrides=[f"data.delimiter={typed}"]).data.delimiter == kept
+
+
+@pytest.mark.parametrize("override", ["data.delimiter=;;", "data.delimiter=§", "data.encoding=utf-99"])
+def test_what_no_csv_has_is_refused(override: str) -> None:
+    with pytest.raises(SettingsError, match=override.partition("=")[0]):
+        load_settings(overrides=[override])
