@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 IGNORED = -100
 """A label that the loss leaves out."""
 
+_BAND = 4
+
 
 @dataclass(frozen=True)
 class Row:
@@ -77,9 +79,17 @@ def collate(rows: Sequence[Row], pad_id: int) -> Batch:
     return Batch(input_ids, attention_mask, labels, target_tokens, tokens)
 
 
+def _likeness(row: Row) -> tuple[int, int]:
+    """Rows of like target lengths together, by source length within; upwards and downwards in turn, so
+    that neighbours are alike where one band ends too. Half the padding of sorting by one, then the other.
+    """
+    band = len(row.target) // _BAND
+    return band, len(row.source) if band % 2 else -len(row.source)
+
+
 def _cut(rows: list[Row], budget: int, generator: random.Random) -> Iterator[list[Row]]:
     generator.shuffle(rows)  # rows of equal length meet different neighbours each epoch
-    rows.sort(key=lambda row: (len(row.target), len(row.source)))
+    rows.sort(key=_likeness)
     batches: list[list[Row]] = []
     batch: list[Row] = []
     width = height = 0

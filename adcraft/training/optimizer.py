@@ -18,30 +18,29 @@ class ScaledAdamW:
     """Sets each parameter's rate before a step of the AdamW that it holds.
 
     Attributes:
-        adamw: has the state to save and load.
+        adamw: has all the state, to save and load.
     """
 
     def __init__(self, model: torch.nn.Module, *, weight_decay: float) -> None:
         """Norms and biases are not decayed."""
         self.adamw = torch.optim.AdamW(
             [
-                {"params": [p], "weight_decay": weight_decay if p.ndim > 1 else 0.0, "scale": 0.0}
+                {"params": [p], "weight_decay": weight_decay if p.ndim > 1 else 0.0, "scale": 0.0, "steps": 0}
                 for p in model.parameters()
             ],
             betas=(0.9, 0.98),
             fused=True,
         )
-        self._steps = 0
 
     def step(self, rate: float) -> None:
         """One step at ``rate`` times each parameter's root mean square."""
         for group in self.adamw.param_groups:
-            if self._steps % _RESCALE_STEPS == 0:
+            if group["steps"] % _RESCALE_STEPS == 0:
                 (parameter,) = group["params"]
                 size = float(parameter.detach().float().square().mean().sqrt())
                 group["scale"] = max(_LEAST_SCALE, size)
             group["lr"] = rate * group["scale"]
-        self._steps += 1
+            group["steps"] += 1
         self.adamw.step()
 
     def zero_grad(self) -> None:

@@ -1,0 +1,160 @@
+"""Checkpoints: a run goes on where it was, to the last bit."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import T5ForConditionalGeneration
+
+from adcraft.training.batches import Row, collate
+from adcraft.training.checkpoint import RunState, load, load_weights, read_state, save
+from adcraft.training.optimizer import ScaledAdamW
+from adcraft.training.steps import train_step
+from tests.unit.training.conftest import tiny_t5
+
+CPU = torch.device("cpu")
+
+
+def batch(seed: int):
+    torch.manual_seed(seed)
+    return collate(
+        [Row([*torch.randint(3, 60, (6,)).tolist(), 1], [*torch.randint(3, 60, (4,)).tolist(), 1])], 0
+    )
+
+
+def train(model: T5ForConditionalGeneration, optimizer: ScaledAdamW, steps: range) -> list[float]:
+    losses = []
+    for step in steps:
+        made = batch(step)
+        loss, _ = train_step(
+            model,
+            optimizer,
+            [made],
+            device=CPU,
+            rate=0.01 + 0.001 * step,
+            target_tokens=made.target_tokens,
+            smoothing=0.1,
+            clip_norm=1.0,
+        )
+        losses.append(loss)
+    return losses
+
+
+def equal(left: T5ForConditionalGeneration, right: T5ForConditionalGeneration) -> bool:
+    return all(
+        torch.equal(a, b)
+        for a, b in zip(left.state_dict().values(), right.state_dict().values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_reloaded_run_goes_on_bit_for_bit(tmp_path: Path, tied: bool) -> None:
+    """Saved between two of the optimizer's measurements of size, which must not be taken anew."""
+    model = tiny_t5(64, tied=tied)
+    optimizer = ScaledAdamW(model, weight_decay=0.01)
+    train(model, optimizer, range(7))
+    save(tmp_path, model, optimizer.adamw, RunState(epoch=1, step=7))
+    expected = train(model, optimizer, range(7, 30))
+
+    again = tiny_t5(64, tied=tied, seed=9)
+    other = ScaledAdamW(again, weight_decay=0.5)
+    state = load(tmp_path, again, other.adamw)
+    assert (state.epoch, state.step) == (1, 7)
+    assert train(again, other, range(7, 30)) == expected
+    assert equal(again, model)
+    assert (again.lm_head.weight is again.shared.weight) == tied
+
+
+def test_the_optimizers_state_comes_back_exactly(tmp_path: Path) -> None:
+    model = tiny_t5(64)
+    optimizer = ScaledAdamW(model, weight_decay=0.01)
+    train(model, optimizer, range(3))
+    save(tmp_path, model, optimizer.adamw, RunState())
+    other = ScaledAdamW(tiny_t5(64, seed=9), weight_decay=0.5)
+    load(tmp_path, tiny_t5(64), other.adamw)
+    before, after = optimizer.adamw.state_dict(), other.adamw.state_dict()
+    assert before["state"].keys() == after["state"].keys()
+    for index, values in before["state"].items():
+        for name, value in values.items():
+            assert torch.equal(value, after["state"][index][name])
+            assert value.dtype == after["state"][index][name].dtype
+    for left, right in zip(before["param_groups"], after["param_groups"], strict=True):
+        assert json.loads(json.dumps(left)) == json.loads(json.dumps(right))
+
+
+def test_a_run_that_has_not_stepped_yet(tmp_path: Path) -> None:
+    model = tiny_t5(64)
+    save(tmp_path, model, ScaledAdamW(model, weight_decay=0.0).adamw, RunState())
+    again = tiny_t5(64, seed=9)
+    assert load(tmp_path, again, ScaledAdamW(again, weight_decay=0.0).adamw) == RunState()
+    assert equal(again, model)
+
+
+def test_a_checkpoint_is_safetensors_and_json_only(tmp_path: Path) -> None:
+    model = tiny_t5(64)
+    optimizer = ScaledAdamW(model, weight_decay=0.01)
+    train(model, optimizer, range(2))
+    save(tmp_path, model, optimizer.adamw, RunState())
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "model.safetensors",
+        "optimizer.safetensors",
+        "state.json",
+    }
+    json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))
+    for name in ("model.safetensors", "optimizer.safetensors"):
+        content = (tmp_path / name).read_bytes()
+        length = int.from_bytes(content[:8], "little")
+        assert json.loads(content[8 : 8 + length])
+
+
+def test_weights_alone(tmp_path: Path) -> None:
+    model = tiny_t5(64)
+    save(tmp_path, model, ScaledAdamW(model, weight_decay=0.0).adamw, RunState())
+    again = tiny_t5(64, seed=9)
+    assert not equal(again, model)
+    load_weights(tmp_path, again)
+    assert equal(again, model)
+
+
+def test_weights_of_another_shape(tmp_path: Path) -> None:
+    model = tiny_t5(64)
+    save(tmp_path, model, ScaledAdamW(model, weight_decay=0.0).adamw, RunState())
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        load_weights(tmp_path, tiny_t5(72))
+
+
+STATES = [
+    RunState(),
+    RunState(best_loss=math.inf),
+    RunState(
+        epoch=3,
+        step=1234,
+        rows=10**7,
+        tokens=10**12,
+        elapsed_s=0.1 + 0.2,
+        best_loss=1 / 3,
+        bad_epochs=2,
+        stopped="time is up – “done”",
+        history=[{"epoch": 1.0, "loss": math.inf}, {"epoch": 2.0, "loss": 0.1}],
+    ),
+]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_where_a_run_is_comes_back_exactly(tmp_path: Path, state: RunState) -> None:
+    model = tiny_t5(64)
+    optimizer = ScaledAdamW(model, weight_decay=0.0).adamw
+    save(tmp_path, model, optimizer, state)
+    assert read_state(tmp_path) == state
+    assert load(tmp_path, model, optimizer) == state
+
+
+def test_a_loss_that_is_no_number_comes_back(tmp_path: Path) -> None:
+    model = tiny_t5(64)
+    state = RunState(history=[{"loss": math.nan}])
+    save(tmp_path, model, ScaledAdamW(model, weight_decay=0.0).adamw, state)
+    assert math.isnan(read_state(tmp_path).history[0]["loss"])

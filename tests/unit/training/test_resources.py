@@ -1,0 +1,90 @@
+"""CPUs and threads of workers: there is always room for reading data."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adcraft.errors import ClusterError
+from adcraft.training.resources import DATA_CPUS, WorkerResources, worker_resources
+
+
+def share(
+    num_workers: int,
+    cluster_cpus: float,
+    node_cores: int,
+    *,
+    gpus: float = 0,
+    use_gpu: bool = False,
+    threads: int = 0,
+) -> WorkerResources:
+    return worker_resources(
+        num_workers=num_workers,
+        use_gpu=use_gpu,
+        threads=threads,
+        cluster_cpus=cluster_cpus,
+        cluster_gpus=gpus,
+        node_cores=node_cores,
+    )
+
+
+@pytest.mark.parametrize(
+    ("num_workers", "cluster_cpus", "node_cores", "cpus", "threads"),
+    [
+        (1, 2, 2, 1.0, 2),  # a laptop of two cores: the one worker uses both
+        (2, 2, 2, 0.75, 1),
+        (1, 1, 1, 0.5, 1),
+        (1, 16, 16, 1.0, 16),
+        (4, 16, 16, 1.0, 4),
+        (3, 16, 16, 1.0, 5),
+        (4, 32, 16, 1.0, 8),  # two nodes
+        (3, 32, 16, 1.0, 8),  # two on one of them
+        (7, 4, 4, 0.5, 1),
+        (1, 8, 2, 1.0, 2),  # more logical CPUs than cores, declared for room
+        (1, 64, 0, 1.0, 1),  # cores unknown
+    ],
+)
+def test_what_each_worker_gets(
+    num_workers: int, cluster_cpus: float, node_cores: int, cpus: float, threads: int
+) -> None:
+    assert share(num_workers, cluster_cpus, node_cores) == WorkerResources(cpus, 0.0, threads)
+
+
+@given(st.integers(1, 200), st.floats(0, 300), st.integers(0, 128), st.integers(0, 8))
+def test_workers_never_take_what_reading_data_needs(
+    num_workers: int, cluster_cpus: float, node_cores: int, threads: int
+) -> None:
+    """Else Ray Data waits for a CPU and the workers wait for Ray Data, without a word."""
+    try:
+        resources = share(num_workers, cluster_cpus, node_cores, threads=threads)
+    except ClusterError:
+        assert num_workers * DATA_CPUS + 2 * DATA_CPUS > cluster_cpus - 0.01 * num_workers
+        return
+    assert num_workers * resources.cpus + 2 * DATA_CPUS <= cluster_cpus + 1e-9
+    assert DATA_CPUS <= resources.cpus <= 1
+    assert resources.threads == threads or (threads == 0 and resources.threads >= 1)
+    assert math.isclose(resources.cpus * 100, round(resources.cpus * 100))
+
+
+def test_threads_that_were_asked_for_are_given() -> None:
+    assert share(2, 16, 16, threads=3).threads == 3
+
+
+def test_a_gpu_for_each_worker() -> None:
+    assert share(2, 16, 16, gpus=4, use_gpu=True).gpus == 1.0
+    with pytest.raises(
+        ClusterError, match=r"^train\.num_workers = 3 with train\.use_gpu needs 3 GPUs; the cluster has 2\. "
+    ):
+        share(3, 16, 16, gpus=2, use_gpu=True)
+    with pytest.raises(ClusterError, match=r"the cluster has 0\. .*set train\.use_gpu=false\.$"):
+        share(1, 16, 16, use_gpu=True)
+
+
+@pytest.mark.parametrize(("num_workers", "cluster_cpus"), [(1, 0.5), (1, 0), (7, 2), (2, 0.99)])
+def test_a_cluster_that_is_too_small(num_workers: int, cluster_cpus: float) -> None:
+    said = rf"^train\.num_workers = {num_workers} can't run on {cluster_cpus:g} logical CPUs: .*cluster\.$"
+    with pytest.raises(ClusterError, match=said):
+        share(num_workers, cluster_cpus, 2)
