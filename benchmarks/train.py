@@ -69,7 +69,7 @@ def main() -> None:
                 seconds["many"].append(by_ray(folder, f"many-{index}", workers=cores))
                 last = {key: f"{1 / values[-1]:.0f} tokens/s" for key, values in seconds.items()}
                 print(f"round {index + 1}: {last}", file=sys.stderr, flush=True)
-    write_report("train", _entries(seconds, cores, arguments.rounds))
+    write_report("train", list(_entries(seconds, cores, arguments.rounds)))
 
 
 def write_rows(folder: Path, count: int) -> int:

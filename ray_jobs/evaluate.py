@@ -24,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
     """Evaluate, print the table, log the scores."""
     from adcraft.data.dataset import PreparedDataset
-
     from adcraft.inference.bundle import open_bundle
     from adcraft.registry import Registry
 

@@ -34,7 +34,8 @@ class Evaluation:
 
     Attributes:
         rows: test products.
-        scores: for ``model`` and the baselines ``echo`` and ``nearest``: ``rouge_l`` (0 to 1) and ``chrf`` (0 to 100).
+        scores: for ``model`` and the baselines ``echo`` and ``nearest``, ``rouge_l`` (0 to 1) and
+            ``chrf`` (0 to 100).
         seconds_per_copy: engine time of one copy in a batch, of one thread.
         samples: product, reference and each side's text, for people to look at.
     """
