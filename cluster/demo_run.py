@@ -142,6 +142,7 @@ class Demo:
                     [sys.executable, "-m", "serve_app", *arguments],
                     environment=head.environment,
                     log=_fresh(self.plan.home / "serve.log"),
+                    grace_s=0.5,  # the cluster that it runs on goes, too
                 )
             )
             shown = 0

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import secrets
 import shutil
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +23,7 @@ from pathlib import Path
 from adcraft import console
 from adcraft.errors import AdcraftError, ClusterError, TrainingError
 from cluster.leash import Leash
-from cluster.ports import LOOPBACK, free_port
+from cluster.ports import LOOPBACK, free_ports
 
 START_S = 90
 
@@ -90,7 +88,7 @@ def _start(folder: Path, num_cpus: int, dashboard_port: int) -> Iterator[LocalHe
     token_file = folder / "token"
     token_file.touch(mode=0o600)
     token_file.write_text(secrets.token_hex(32), encoding="utf-8")
-    port, dashboard = free_port(), free_port(dashboard_port)
+    port, client, agent, dashboard = free_ports(0, 0, 0, dashboard_port)
     address, url = f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{dashboard}"
     access = {
         "RAY_ADDRESS": address,
@@ -103,7 +101,7 @@ def _start(folder: Path, num_cpus: int, dashboard_port: int) -> Iterator[LocalHe
     environment = _environment(access)
     command = [
         str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--disable-usage-stats",
-        f"--port={port}", f"--ray-client-server-port={free_port()}",
+        f"--port={port}", f"--ray-client-server-port={client}", f"--dashboard-agent-listen-port={agent}",
         f"--dashboard-host={LOOPBACK}", f"--dashboard-port={dashboard}",
         f"--temp-dir={folder / 'ray'}", "--log-style=record", "--log-color=false",
         *([f"--num-cpus={num_cpus}"] if num_cpus else []),
@@ -111,7 +109,9 @@ def _start(folder: Path, num_cpus: int, dashboard_port: int) -> Iterator[LocalHe
     own = {name: value for name, value in environment.items() if name != "RAY_ADDRESS"}
     with Leash(command, environment=own, log=folder / "head.log") as leash:
         head = LocalHead(address, url, token_file, access, environment, leash)
-        _wait_until_ready(head)
+        # Jobs are taken by the dashboard, and run by the node's agent, which may be there later.
+        _wait_for(f"{url}/api/version", head)
+        _wait_for(f"http://{LOOPBACK}:{agent}/api/local_raylet_healthz", head)
         yield head
 
 
@@ -128,16 +128,14 @@ def _environment(access: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _wait_until_ready(head: LocalHead) -> None:
-    request = urllib.request.Request(  # noqa: S310 - our own http URL
-        f"{head.dashboard_url}/api/version", headers={"Authorization": f"Bearer {head.token}"}
-    )
+def _wait_for(url: str, head: LocalHead) -> None:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {head.token}"})  # noqa: S310
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if head.leash.poll() is not None:
             raise ClusterError(f"Ray's head did not start: {_last_words(head)}")
-        with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-            json.load(answer)
+        with contextlib.suppress(OSError), direct.open(request, timeout=5):
             return
         time.sleep(0.1)
     raise ClusterError(f"Ray's head was not ready after {START_S} s: {_last_words(head)}")

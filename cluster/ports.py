@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+from itertools import chain
 
 from adcraft.errors import ClusterError
 
@@ -23,13 +24,23 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port(preferred: int = 0) -> int:
-    """``preferred`` if it is free, else one that is.
+def free_ports(*preferred: int) -> list[int]:
+    """As many different free ports: each one preferred if it is free, else any; 0 prefers none.
 
     Raises:
-        ClusterError: none was found.
+        ClusterError: there are not enough.
     """
-    for port in (*([preferred] if preferred else []), *random.sample(_RANGE, 200)):
-        if is_free(port):
-            return port
-    raise ClusterError(f"No free port between {_RANGE.start} and {_RANGE.stop} on {LOOPBACK}.")
+    found: list[int] = []
+    candidates = iter(random.sample(_RANGE, len(_RANGE)))
+    for wanted in preferred:
+        own = [wanted] if wanted else []
+        port = next((port for port in chain(own, candidates) if port not in found and is_free(port)), None)
+        if port is None:
+            raise ClusterError(f"No free port between {_RANGE.start} and {_RANGE.stop} on {LOOPBACK}.")
+        found.append(port)
+    return found
+
+
+def free_port(preferred: int = 0) -> int:
+    """One of :func:`free_ports`."""
+    return free_ports(preferred)[0]
