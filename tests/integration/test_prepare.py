@@ -158,7 +158,7 @@ def test_every_format_gives_the_same_rows(prepare: Prepare) -> None:
     pq.write_table(pa.Table.from_pylist(table), prepare.folder / "c.parquet")
     datasets.Dataset.from_list(table).save_to_disk(str(prepare.folder / "d"))
     files = [prepare.folder / name for name in ("a.csv", "b.jsonl", "c.parquet")]
-    sources = [*files, f"hf:{prepare.folder / 'd'}"]
+    sources: list[Path | str] = [*files, f"hf:{prepare.folder / 'd'}"]
     wanted = ("id", "product_name", "brand", "price", "target")
     found = [
         sorted([row[name] for name in wanted] for row in kept_rows(prepare(source))) for source in sources
