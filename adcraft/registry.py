@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,9 @@ log = logging.getLogger(__name__)
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 BUNDLE_ARTIFACT = "bundle"
 RUN_KEY_TAG = "adcraft.run_key"
+BEST = "best_"
+"""How the metrics of a run's best epoch begin."""
+
 _RUN_NAME_TAG = "adcraft.run_name"
 _DATASET_TAG = "adcraft.dataset_version"
 
@@ -81,7 +83,28 @@ class Registry:
             found = self._client.search_model_versions(
                 f"name = '{self._model}' and tag.`{RUN_KEY_TAG}` = '{run_key}'"
             )
-        return self._describe(found[0]) if found else None
+        # A search leaves the aliases out.
+        return (
+            self._describe(self._client.get_model_version(self._model, found[0].version)) if found else None
+        )
+
+    def settle(self, version: ModelVersion) -> ModelVersion:
+        """Give a version its alias and end its run, if the job that registered it was killed before
+        it did so.
+        """
+        with explained(self._uri, f"reading the run of {version.name} version {version.version}"):
+            if self._client.get_run(version.run_id).info.status == "FINISHED":
+                return version
+            if not version.aliases:
+                version = self._with_alias(version.version)
+            self._client.set_terminated(version.run_id, "FINISHED")
+        return version
+
+    def best_metrics(self, version: ModelVersion) -> dict[str, float]:
+        """The metrics of the best epoch of the run that made a version."""
+        with explained(self._uri, f"reading the run of {version.name} version {version.version}"):
+            metrics = self._client.get_run(version.run_id).data.metrics
+        return {name.removeprefix(BEST): value for name, value in metrics.items() if name.startswith(BEST)}
 
     def register(self, *, run_id: str, run_name: str, run_key: str, dataset_version: str) -> ModelVersion:
         """Register the bundle of a run as a new version. The first becomes champion, later ones
@@ -104,10 +127,7 @@ class Registry:
                 run_id=run_id,
                 tags={RUN_KEY_TAG: run_key, _RUN_NAME_TAG: run_name, _DATASET_TAG: dataset_version},
             )
-            aliases = self._client.get_registered_model(self._model).aliases
-            alias = CHALLENGER if CHAMPION in aliases else CHAMPION
-            self._client.set_registered_model_alias(self._model, alias, made.version)
-            return self._describe(self._client.get_model_version(self._model, made.version))
+            return self._with_alias(made.version)
 
     def download(self, version: ModelVersion, folder: Path) -> Path:
         """Fetch a version's bundle into ``folder/<version>-<run id>``, or find it fetched. The
@@ -141,7 +161,7 @@ class Registry:
                     f"bundle: it has no {MANIFEST}."
                 )
             try:
-                shutil.move(fetched, target)
+                fetched.rename(target)
             except OSError:
                 if not (target / MANIFEST).exists():  # else another process was faster
                     raise
@@ -160,6 +180,12 @@ class Registry:
                 self._client.log_metric(version.run_id, f"test/{name}", value)
             columns = {key: [sample[key] for sample in samples] for key in (samples[0] if samples else {})}
             self._client.log_table(version.run_id, columns, "evaluation.json")
+
+    def _with_alias(self, version: str) -> ModelVersion:
+        aliases = self._client.get_registered_model(self._model).aliases
+        alias = CHALLENGER if CHAMPION in aliases else CHAMPION
+        self._client.set_registered_model_alias(self._model, alias, version)
+        return self._describe(self._client.get_model_version(self._model, version))
 
     def _describe(self, found: MlflowModelVersion) -> ModelVersion:
         return ModelVersion(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from adcraft.errors import AliasError, TrackingError
+from adcraft.errors import AdcraftError, AliasError, StorageError, TrackingError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,6 +26,9 @@ _ENVIRONMENT = {
 }
 _REACH_TIMEOUT_S = 5.0
 _SQLITE = "sqlite:///"
+_PASSWORD = re.compile(r"(://[^/@:\s]*):[^/\s]*@")
+_NO_ANSWER = re.compile(r"API request to \S+ failed with (?:timeout )?exception (.*)")
+_CHARS_OF_A_REASON = 300
 
 
 def connect(uri: str) -> MlflowClient:
@@ -34,20 +38,47 @@ def connect(uri: str) -> MlflowClient:
 
     Raises:
         TrackingError: the server does not answer, or the address is of a kind that is not supported.
+        StorageError: the disk is full.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if uri.startswith(_SQLITE):
-        _create_sqlite(uri)
-    elif uri.startswith(("http://", "https://")):
-        _check_answers(uri)
-    else:
+    if not uri.startswith((_SQLITE, "http://", "https://")):
         raise TrackingError(
-            f"tracking.uri = {uri!r} is not supported: give http(s)://… of an MLflow server, or sqlite:///FILE."
+            f"tracking.uri = {redacted(uri)!r} is not supported: give http(s)://… of an MLflow server, or "
+            "sqlite:///FILE."
         )
+    check_answers(uri)
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    with explained(uri, "connecting"):
+        if uri.startswith(_SQLITE):
+            _create_sqlite(uri)
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def check_answers(uri: str) -> None:
+    """Ask a server whether it is there. MLflow's own client would ask again and again before it says no.
+
+    Raises:
+        TrackingError: it is not.
+    """
+    if uri.startswith(_SQLITE):
+        return
+    import httpx
+
+    try:
+        answer = httpx.get(f"{uri.rstrip('/')}/health", timeout=_REACH_TIMEOUT_S)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = redacted(str(error)) or type(error).__name__
+        raise TrackingError(
+            f"MLflow at {redacted(uri)} can't be reached: {reason}. Check MLFLOW_TRACKING_URI or "
+            "tracking.uri, or leave both empty to use an SQLite file."
+        ) from error
+    if answer.status_code in (401, 403) or answer.status_code >= 500:
+        raise TrackingError(
+            f"MLflow at {redacted(uri)} answers {answer.status_code}: {_first_line(answer.text)}. Check its "
+            "logs, and the user, password and host names that it lets in."
+        )
 
 
 def embedded_artifacts(uri: str) -> str | None:
@@ -59,37 +90,35 @@ def embedded_artifacts(uri: str) -> str | None:
 
 @contextlib.contextmanager
 def explained(uri: str, doing: str) -> Iterator[None]:
-    """Turn MLflow's exceptions into a sentence."""
+    """Turn the exceptions of MLflow, and of what it stands on, into a sentence."""
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except MlflowException as error:
-        kind = AliasError if error.error_code == "RESOURCE_DOES_NOT_EXIST" else TrackingError
-        raise kind(f"MLflow at {redacted(uri)} refused while {doing}: {error.message}") from error
-    except RequestException as error:
-        raise TrackingError(f"MLflow at {redacted(uri)} stopped answering while {doing}: {error}.") from error
+    except (MlflowException, RequestException, SQLAlchemyError) as error:
+        raise _explanation(error, uri, doing) from error
 
 
-def redacted(uri: str) -> str:
-    """``uri`` without a password that it may hold."""
-    parts = urlsplit(uri)
-    return uri.replace(f":{parts.password}@", ":…@") if parts.password else uri
+def redacted(text: str) -> str:
+    """``text`` without the passwords of the addresses in it."""
+    return _PASSWORD.sub(r"\1:…@", text)
 
 
-def _check_answers(uri: str) -> None:
-    import httpx
+def _explanation(error: Exception, uri: str, doing: str) -> AdcraftError:
+    message, where = str(error), f"MLflow at {redacted(uri)}"
+    if "disk is full" in message or "No space left on device" in message:
+        return StorageError(f"The disk of {where} is full. Free space, and run it again.")
+    if silent := _NO_ANSWER.search(message):
+        return TrackingError(f"{where} stopped answering while {doing}: {_first_line(silent[1])}.")
+    kind = AliasError if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST" else TrackingError
+    return kind(f"{where} refused while {doing}: {_first_line(message)}.")
 
-    try:
-        answer = httpx.get(f"{uri.rstrip('/')}/health", timeout=_REACH_TIMEOUT_S)
-    except httpx.HTTPError as error:
-        raise TrackingError(
-            f"MLflow at {redacted(uri)} can't be reached: {str(error) or type(error).__name__}. Check "
-            "MLFLOW_TRACKING_URI or tracking.uri, or leave both empty to use an SQLite file."
-        ) from error
-    if answer.status_code >= 500:
-        raise TrackingError(f"MLflow at {redacted(uri)} is not healthy: it answers {answer.status_code}.")
+
+def _first_line(text: str) -> str:
+    line = next(iter(redacted(text).strip().splitlines()), "no reason given").rstrip(". ")
+    return line if len(line) <= _CHARS_OF_A_REASON else f"{line[:_CHARS_OF_A_REASON]}…"
 
 
 def _create_sqlite(uri: str) -> None:
@@ -100,20 +129,25 @@ def _create_sqlite(uri: str) -> None:
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{file}.lock"):
+            if not (file.exists() and file.stat().st_size):
+                _create_tables(file)
     except OSError as error:
-        raise TrackingError(f"The folder of {uri} can't be made: {error}.") from error
-    with FileLock(f"{file}.lock"):
-        if file.exists() and file.stat().st_size:
-            return
-        from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise TrackingError(f"The MLflow database {file} can't be made: {error}.") from error
 
-        # Made under another name, so that nobody meets it half-made.
-        fresh = file.with_name(f".{file.name}.creating")
-        fresh.unlink(missing_ok=True)
-        engine = create_sqlalchemy_engine(f"{_SQLITE}{fresh}")
-        _initialize_tables(engine)
-        engine.dispose()
-        fresh.rename(file)
+
+def _create_tables(file: Path) -> None:
+    from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+
+    # Made under another name, so that nobody meets it half-made.
+    fresh = file.with_name(f".{file.name}.creating")
+    fresh.unlink(missing_ok=True)
+    engine = create_sqlalchemy_engine(f"{_SQLITE}{fresh}")
+    _initialize_tables(engine)
+    engine.dispose()
+    fresh.rename(file)
 
 
 def _sqlite_file(uri: str) -> Path:

@@ -12,10 +12,11 @@ def learning_curve(
     """A PNG of the loss over epochs.
 
     Args:
-        history: one mapping per epoch with ``epoch``, ``train_loss`` and ``validation_loss``.
-        steps: (epoch as a fraction, loss) of single steps, drawn faintly behind.
+        history: one mapping per epoch with ``epoch``, ``step``, ``train_loss`` and ``validation_loss``.
+        steps: step and loss of single steps, drawn faintly behind.
         title: above the picture.
     """
+    import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -23,9 +24,11 @@ def learning_curve(
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    if steps:
-        axes.plot(*zip(*steps, strict=True), color="0.8", linewidth=0.8, label="training, each step")
     epochs = [row["epoch"] for row in history]
+    if steps:
+        numbers, losses = zip(*steps, strict=True)
+        fractions = np.interp(numbers, [0, *(row["step"] for row in history)], [0, *epochs])
+        axes.plot(fractions, losses, color="0.8", linewidth=0.8, label="training, each step")
     axes.plot(
         epochs, [row["train_loss"] for row in history], "o-", color="#1f77b4", label="training, mean of epoch"
     )

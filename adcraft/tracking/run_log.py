@@ -5,22 +5,27 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcraft.errors import TrackingError
+from adcraft.errors import AdcraftError, TrackingError
 from adcraft.registry import RUN_KEY_TAG
-from adcraft.tracking.connection import connect, embedded_artifacts, explained
+from adcraft.tracking.connection import check_answers, connect, embedded_artifacts, explained
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric
+    from mlflow.entities import Metric, Run
 
 log = logging.getLogger(__name__)
 
 _METRICS_PER_CALL = 1000
 _PARAMETER_CHARS = 6000
+_PATIENCE_S = 60.0
+_STEP_LOSS = "step/loss"
+
+Columns = Mapping[str, Sequence[Any]]
 
 
 class RunLog:
@@ -37,26 +42,16 @@ class RunLog:
         self._uri = uri
         self._client = connect(uri)
         with explained(uri, f"opening a run in experiment {experiment!r}"):
-            experiment_id = self._experiment(experiment)
-            known = self._client.search_runs(
-                [experiment_id],
-                f"tags.`{RUN_KEY_TAG}` = '{run_key}'",
-                order_by=["attributes.start_time DESC"],
-            )
-            open_runs = [run for run in known if run.info.status != "FINISHED"]
-            if open_runs:
-                run = open_runs[0]
-                self._client.update_run(run.info.run_id, status="RUNNING")
-                log.info("going on with MLflow run %s", run.info.run_name)
-            else:
-                run = self._client.create_run(
-                    experiment_id, run_name=run_name, tags={RUN_KEY_TAG: run_key, **tags}
-                )
+            run = self._open(self._experiment(experiment), run_key, run_name, tags)
+            self._epochs = self._logged_epochs(run)
         self.run_id: str = run.info.run_id
         self.run_name: str = run.info.run_name or run_name
-        self._last_step = max((int(v) for k, v in run.data.metrics.items() if k == "step"), default=-1)
+        self._last_step = int(run.data.metrics.get("step", -1))
         self._parameters = set(run.data.params)
-        self._waiting: list[Metric] = []
+        self._metrics: list[Metric] = []
+        self._tables: list[tuple[Columns, str]] = []
+        self._silent = False
+        self._sending = threading.Lock()
 
     def parameters(self, settings: Mapping[str, Any]) -> None:
         """Log settings as parameters, ``section.key``. Those of an earlier attempt stay as they are."""
@@ -89,13 +84,11 @@ class RunLog:
             )
 
     def metrics(self, values: Mapping[str, float], step: int, time_ms: int | None = None) -> None:
-        """Note metrics; they are sent by :meth:`flush`. Steps that an earlier attempt logged are
-        left out.
-        """
+        """Note metrics; they are sent by :meth:`flush`."""
         from mlflow.entities import Metric
 
         when = time_ms or int(time.time() * 1000)
-        self._waiting += [Metric(key, float(value), when, step) for key, value in values.items()]
+        self._metrics += [Metric(key, float(value), when, step) for key, value in values.items()]
 
     def steps(self, events: Sequence[Mapping[str, float]], keys: Sequence[str]) -> None:
         """Note per-step metrics, of steps that no earlier attempt has logged."""
@@ -107,27 +100,64 @@ class RunLog:
             values = {f"step/{key}": event[key] for key in keys}
             self.metrics({**values, "step": step}, step, int(event["time_ms"]))
 
+    def epoch(self, metrics: Mapping[str, float], time_ms: int | None = None) -> bool:
+        """Note the metrics of an epoch, ``epoch`` and ``step`` among them; False if that epoch was
+        noted before, by whichever attempt.
+        """
+        number = int(metrics["epoch"])
+        if number in self._epochs:
+            return False
+        self._epochs.add(number)
+        values = {key: value for key, value in metrics.items() if key != "step"}
+        self.metrics(values, int(metrics["step"]), time_ms)
+        return True
+
+    def table(self, columns: Columns, file: str) -> None:
+        """Note a table, shown by the MLflow page; it is sent by :meth:`flush`, and appended to a
+        table of the same name.
+        """
+        self._tables.append((columns, file))
+
     def flush(self) -> None:
-        """Send what waits. While MLflow does not answer it goes on waiting, and training goes on."""
-        while self._waiting:
-            batch = self._waiting[:_METRICS_PER_CALL]
+        """Send what was noted. While MLflow does not answer it waits here, and training goes on."""
+        try:
+            self._send()
+        except (AdcraftError, OSError) as error:
+            if not self._silent:
+                log.warning("%s Metrics wait, and training goes on.", error)
+            self._silent = True
+        else:
+            if self._silent:
+                log.info("MLflow answers again")
+            self._silent = False
+
+    def settle(self) -> None:
+        """Send what was noted, and wait a minute for an MLflow that does not answer.
+
+        Raises:
+            TrackingError: it did not.
+            StorageError: its disk is full.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
             try:
-                with explained(self._uri, "logging metrics"):
-                    self._client.log_batch(self.run_id, metrics=batch)
+                return self._send()
             except TrackingError as error:
-                log.warning("%s; %d metrics wait", error, len(self._waiting))
-                return
-            self._waiting = self._waiting[len(batch) :]
+                if time.monotonic() > deadline:
+                    raise
+                log.warning("%s It is asked again for a minute.", error)
+                time.sleep(5)
+
+    def step_losses(self) -> list[tuple[float, float]]:
+        """Step and loss of each step logged, over all attempts."""
+        with explained(self._uri, "reading metrics"):
+            history = self._client.get_metric_history(self.run_id, _STEP_LOSS)
+        return sorted((metric.step, metric.value) for metric in history)
 
     def text(self, content: str, file: str) -> None:
         """Log a text as an artifact."""
         with explained(self._uri, f"logging {file}"):
             self._client.log_text(self.run_id, content, file)
-
-    def table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
-        """Log a table, shown by the MLflow page; a later one of the same name is appended."""
-        with explained(self._uri, f"logging {file}"):
-            self._client.log_table(self.run_id, {key: list(values) for key, values in columns.items()}, file)
 
     def figure(self, png: bytes, file: str) -> None:
         """Log a picture."""
@@ -142,10 +172,53 @@ class RunLog:
             self._client.log_artifacts(self.run_id, str(path), name)
 
     def end(self, status: str) -> None:
-        """End the run: FINISHED, FAILED or KILLED."""
-        self.flush()
+        """End the run: FINISHED, FAILED or KILLED.
+
+        Raises:
+            TrackingError: MLflow does not answer or refuses.
+        """
+        self._send()
         with explained(self._uri, "ending the run"):
             self._client.set_terminated(self.run_id, status)
+
+    def give_up(self, status: str) -> None:
+        """End the run because of an error, which an MLflow that fails too must not hide."""
+        try:
+            self.end(status)
+        except (AdcraftError, OSError) as error:
+            log.warning("%s", error)
+
+    def _send(self) -> None:
+        with self._sending:
+            if not self._metrics and not self._tables:
+                return
+            check_answers(self._uri)
+            with explained(self._uri, "logging metrics"):
+                while batch := self._metrics[:_METRICS_PER_CALL]:
+                    self._client.log_batch(self.run_id, metrics=batch)
+                    del self._metrics[: len(batch)]
+                while self._tables:
+                    columns, file = self._tables[0]
+                    self._client.log_table(
+                        self.run_id, {key: list(values) for key, values in columns.items()}, file
+                    )
+                    del self._tables[0]
+
+    def _open(self, experiment_id: str, run_key: str, run_name: str, tags: Mapping[str, str]) -> Run:
+        known = self._client.search_runs(
+            [experiment_id], f"tags.`{RUN_KEY_TAG}` = '{run_key}'", order_by=["attributes.start_time DESC"]
+        )
+        for run in known:
+            if run.info.status != "FINISHED":
+                self._client.update_run(run.info.run_id, status="RUNNING")
+                log.info("going on with MLflow run %s", run.info.run_name)
+                return run
+        return self._client.create_run(experiment_id, run_name=run_name, tags={RUN_KEY_TAG: run_key, **tags})
+
+    def _logged_epochs(self, run: Run) -> set[int]:
+        if "epoch" not in run.data.metrics:
+            return set()
+        return {int(metric.value) for metric in self._client.get_metric_history(run.info.run_id, "epoch")}
 
     def _experiment(self, name: str) -> str:
         from mlflow.exceptions import MlflowException

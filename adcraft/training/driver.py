@@ -7,6 +7,7 @@ and a job that had finished says so at once.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -15,24 +16,30 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from adcraft import __version__
 from adcraft.data.dataset import PreparedDataset
-from adcraft.errors import StorageError, TrainingError
+from adcraft.errors import DatasetError, StorageError, TrainingError
 from adcraft.inference.bundle import DatasetReference, PromptSettings, RunReference
 from adcraft.inference.codec import TextCodec
-from adcraft.registry import ModelVersion, Registry
+from adcraft.registry import BEST, ModelVersion, Registry
 from adcraft.settings import Settings
+from adcraft.tracking.connection import redacted
 from adcraft.tracking.curves import learning_curve
 from adcraft.tracking.run_log import RunLog
 from adcraft.training.base_model import SCRATCH, write_base
 from adcraft.training.bundling import build_bundle
-from adcraft.training.checkpoint import RunState, read_state
-from adcraft.training.encoding import EncodedSplit, encode, examples, prompt_fields
+from adcraft.training.checkpoint import read_state
+from adcraft.training.encoding import TRAINING_SPLITS, EncodedSplit, encode, examples, prompt_fields
+from adcraft.training.faults import disk_is_full
+from adcraft.training.heartbeat import told
 from adcraft.training.monitor import RunMonitor, Sample
 from adcraft.training.plan import TrainingPlan
 from adcraft.training.resources import WorkerResources, worker_resources
@@ -65,34 +72,38 @@ def train(settings: Settings) -> TrainedModel:
     """Fine-tune on the dataset that ``settings.data`` names, on the connected Ray; register the result.
 
     Raises:
-        DatasetError, BaseModelError, TrainingError, TrackingError, ClusterError: see ``adcraft.errors``.
+        DatasetError, BaseModelError, TrainingError, TrackingError, StorageError, ClusterError: see
+            ``adcraft.errors``.
     """
     dataset = PreparedDataset.open(settings.data.root, settings.data.name, settings.data.version)
+    _check_splits(dataset)
     workload = get_workload(settings.workload)
     registry = Registry(settings.tracking.uri, settings.tracking.model)
     key = run_key(settings, dataset)
-    if version := registry.find(key):
-        log.info(
-            "this run is registered already as version %s; train.fresh=true trains again", version.version
-        )
-        return TrainedModel(version, {}, reused=True)
+    if found := registry.find(key):
+        log.info("this run is registered already as version %s; train.fresh=true trains again", found.version)
+        version = registry.settle(found)
+        return TrainedModel(version, registry.best_metrics(version), reused=True)
     resources = _resources(settings)
     run = _Run(settings, dataset, workload, key)
-    run_log = RunLog(
-        settings.tracking.uri,
-        settings.tracking.experiment,
-        key,
-        f"{settings.data.name}-{Path(settings.model.base).name}-{key[:6]}",
-        {"adcraft.dataset": f"{dataset.name}/{dataset.version}", "adcraft.version": __version__},
-    )
-    try:
-        return run.execute(run_log, registry, resources)
-    except KeyboardInterrupt:
-        run_log.end("KILLED")
-        raise
-    except BaseException:
-        run_log.end("FAILED")
-        raise
+    with run.alone():
+        run_log = RunLog(
+            settings.tracking.uri,
+            settings.tracking.experiment,
+            key,
+            f"{settings.data.name}-{Path(settings.model.base).name}-{key[:6]}",
+            {"adcraft.dataset": f"{dataset.name}/{dataset.version}", "adcraft.version": __version__},
+        )
+        try:
+            return run.execute(run_log, registry, resources)
+        except KeyboardInterrupt:
+            run_log.give_up("KILLED")
+            raise
+        except BaseException as error:
+            run_log.give_up("FAILED")
+            if isinstance(error, Exception) and disk_is_full(error):
+                raise StorageError(f"The disk is full: {error}. Free space, and run it again.") from error
+            raise
 
 
 def run_key(settings: Settings, dataset: PreparedDataset) -> str:
@@ -130,13 +141,34 @@ class _Run:
             target_tokens=settings.model.target_tokens,
         )
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep another process from training the same run at the same time.
+
+        Raises:
+            TrainingError: one does.
+            StorageError: the run's folder can't be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"The folder {self.folder} can't be made: {error}.") from error
+        try:
+            with FileLock(self.folder / ".lock", blocking=False):
+                yield
+        except Timeout:
+            raise TrainingError(
+                f"Another process is training this very run in {self.folder}. Wait for it, or set "
+                "train.fresh=true to train another."
+            ) from None
+
     def execute(self, run_log: RunLog, registry: Registry, resources: WorkerResources) -> TrainedModel:
         base = self._base()
         splits = encode(
             self.dataset, self.workload, base / "tokenizer.json", self.prompt, self.storage / "encoded"
         )
         plan = self._plan(base, splits, resources)
-        run_log.parameters(self.settings.model_dump(mode="json"))
+        run_log.parameters(self._public_settings())
         run_log.dataset(
             self.dataset.name,
             self.dataset.version,
@@ -151,14 +183,14 @@ class _Run:
             self.settings.train.num_workers,
             resources.threads,
         )
-        best = self._fit(plan, splits, resources, monitor)
-        state = read_state(best)
-        metrics = _best_metrics(state)
-        run_log.metrics({f"best_{name}": value for name, value in metrics.items()}, state.step)
-        run_log.figure(
-            learning_curve(monitor.history or state.history, monitor.step_losses, run_log.run_name),
-            "learning_curve.png",
-        )
+        best, latest = self._fit(plan, splits, resources, monitor)
+        metrics = {key: round(value, 6) for key, value in read_state(best).history[-1].items()}
+        history = read_state(latest).history
+        for epoch in history:  # an attempt that was killed may not have come to log its last one
+            run_log.epoch(epoch)
+        run_log.metrics({f"{BEST}{name}": value for name, value in metrics.items()}, int(metrics["step"]))
+        run_log.settle()
+        run_log.figure(learning_curve(history, run_log.step_losses(), run_log.run_name), "learning_curve.png")
         version = self._register(run_log, registry, base, best, metrics)
         run_log.end("FINISHED")
         return TrainedModel(version, metrics, reused=False)
@@ -167,7 +199,8 @@ class _Run:
         folder = self.folder / "base"
         if not folder.exists():
             aside = _fresh_folder(self.folder / ".base-partial")
-            write_base(self.settings.model, self.workload.slot_tokens, self._texts, aside)
+            with told(f"getting the base model ready ({self.settings.model.base})"):
+                write_base(self.settings.model, self.workload.slot_tokens, self._texts, aside)
             aside.rename(folder)
         return folder
 
@@ -225,8 +258,8 @@ class _Run:
         splits: dict[str, EncodedSplit],
         resources: WorkerResources,
         monitor: RunMonitor,
-    ) -> Path:
-        """Train by Ray Train; the folder of the best checkpoint."""
+    ) -> tuple[Path, Path]:
+        """Train by Ray Train; the folders of the best and of the latest checkpoint."""
         from adcraft.training.fit import fit
 
         train = self.settings.train
@@ -241,19 +274,21 @@ class _Run:
             max_failures=train.max_failures,
             on_progress=monitor.handle,
         )
-        finite = [(path, loss) for path, loss in checkpoints if math.isfinite(loss)]
-        if not finite:
+        best, _ = min(checkpoints.kept, key=lambda item: item[1])
+        if not math.isfinite(read_state(best).history[-1]["validation_loss"]):
             raise TrainingError(
                 f"Training diverged: no epoch ended with a finite validation loss (learning rate "
                 f"{plan.learning_rate:g}). Lower train.learning_rate or raise train.warmup."
             )
-        return min(finite, key=lambda item: item[1])[0]
+        return best, checkpoints.latest
 
     def _register(
         self, run_log: RunLog, registry: Registry, base: Path, best: Path, metrics: dict[str, float]
     ) -> ModelVersion:
-        log.info("writing the bundle and registering it")
-        with tempfile.TemporaryDirectory(prefix="adcraft-bundle-") as folder:
+        with (
+            told("writing the bundle and registering it"),
+            tempfile.TemporaryDirectory(prefix="adcraft-bundle-") as folder,
+        ):
             bundle = build_bundle(
                 Path(folder) / "bundle",
                 base=base,
@@ -265,7 +300,7 @@ class _Run:
                 run=RunReference(id=run_log.run_id, name=run_log.run_name),
                 prompt=self.prompt,
                 metrics=metrics,
-                settings=self.settings.model_dump(mode="json"),
+                settings=self._public_settings(),
             )
             run_log.folder(bundle.path, "bundle")
         return registry.register(
@@ -274,6 +309,21 @@ class _Run:
             run_key=self.key,
             dataset_version=self.dataset.version,
         )
+
+    def _public_settings(self) -> dict[str, Any]:
+        """The resolved settings, without the password that an address may hold."""
+        tree = self.settings.model_dump(mode="json")
+        tree["tracking"]["uri"] = redacted(tree["tracking"]["uri"])
+        return tree
+
+
+def _check_splits(dataset: PreparedDataset) -> None:
+    for split in TRAINING_SPLITS:
+        if not dataset.manifest.splits[split].rows:
+            raise DatasetError(
+                f"The {split} split of {dataset.name}/{dataset.version} is empty; prepare more products, or "
+                f"a larger data.split.{split}."
+            )
 
 
 def _resources(settings: Settings) -> WorkerResources:
@@ -290,14 +340,6 @@ def _resources(settings: Settings) -> WorkerResources:
     )
 
 
-def _best_metrics(state: RunState) -> dict[str, float]:
-    return {key: round(value, 6) for key, value in state.history[-1].items()}
-
-
 def _fresh_folder(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"The folder {folder.parent} can't be made: {error}.") from error
     return folder

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock
 
 from adcraft.data.dataset import PreparedDataset
 from adcraft.errors import TrainingError
 from adcraft.inference.bundle import PromptSettings
 from adcraft.inference.codec import TextCodec
+from adcraft.training.heartbeat import told
 from adcraft.training.resources import DATA_CPUS
 from adcraft.workload import Example, Workload
 from adcraft.workloads import get_workload
@@ -26,8 +27,7 @@ from adcraft.workloads import get_workload
 if TYPE_CHECKING:
     import ray.data
 
-log = logging.getLogger(__name__)
-
+_TOKENS_IN_MEMORY = 50_000_000  # 200 MB
 TRAINING_SPLITS = ("train", "validation")
 _SCHEMA = pa.schema([("source", pa.list_(pa.int32())), ("target", pa.list_(pa.int32()))])
 
@@ -41,10 +41,13 @@ class EncodedSplit:
     tokens: int
 
     def read(self) -> ray.data.Dataset:
-        """Stream it by Ray Data, beside workers that hold most CPUs."""
+        """Stream it by Ray Data, beside workers that hold most CPUs. What is small enough is read once
+        and streamed from Ray's memory, so that no epoch waits for reading tasks to start.
+        """
         import ray.data
 
-        return ray.data.read_parquet(str(self.folder), num_cpus=DATA_CPUS)
+        stream = ray.data.read_parquet(str(self.folder), num_cpus=DATA_CPUS)
+        return stream.materialize() if self.tokens <= _TOKENS_IN_MEMORY else stream
 
 
 def prompt_fields(dataset: PreparedDataset, workload: Workload) -> tuple[str, ...]:
@@ -83,41 +86,39 @@ def encode(
     """
     content = json.dumps([dataset.version, workload.name, prompt.model_dump()], sort_keys=True)
     key = hashlib.sha256(tokenizer.read_bytes() + content.encode()).hexdigest()[:16]
-    return {
-        split: _encode_split(dataset, split, workload, tokenizer, prompt, root / key / split)
-        for split in TRAINING_SPLITS
-    }
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / f"{key}.lock"):  # runs of one sweep start together
+        for split in TRAINING_SPLITS:
+            if not (root / key / split).exists():
+                with told(f"encoding the {split} split"):
+                    _write(dataset.split_files(split), workload, tokenizer, prompt, root / key / split)
+    return {split: _open(root / key / split, f"{split} split of {dataset.path}") for split in TRAINING_SPLITS}
 
 
-def _encode_split(
-    dataset: PreparedDataset,
-    split: str,
-    workload: Workload,
-    tokenizer: Path,
-    prompt: PromptSettings,
-    folder: Path,
-) -> EncodedSplit:
-    if not folder.exists():
-        import ray.data
+def _write(
+    files: Sequence[Path], workload: Workload, tokenizer: Path, prompt: PromptSettings, folder: Path
+) -> None:
+    import ray.data
 
-        log.info("encoding the %s split", split)
-        aside = folder.with_name(f".{folder.name}-partial")
-        shutil.rmtree(aside, ignore_errors=True)
-        ray.data.read_parquet(
-            [str(file) for file in dataset.split_files(split)], num_cpus=DATA_CPUS
-        ).map_batches(
-            functools.partial(_encode_batch, workload=workload.name, tokenizer=str(tokenizer), prompt=prompt),
-            batch_format="pyarrow",
-            batch_size=1024,
-            num_cpus=DATA_CPUS,
-        ).write_parquet(str(aside), ray_remote_args={"num_cpus": DATA_CPUS})
-        aside.rename(folder)
+    aside = folder.with_name(f".{folder.name}-partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    ray.data.read_parquet([str(file) for file in files], num_cpus=DATA_CPUS).map_batches(
+        functools.partial(_encode_batch, workload=workload.name, tokenizer=str(tokenizer), prompt=prompt),
+        batch_format="pyarrow",
+        batch_size=1024,
+        num_cpus=DATA_CPUS,
+    ).write_parquet(str(aside), ray_remote_args={"num_cpus": DATA_CPUS})
+    aside.rename(folder)
+
+
+def _open(folder: Path, what: str) -> EncodedSplit:
     files = sorted(folder.glob("*.parquet"))
     rows = sum(pq.read_metadata(file).num_rows for file in files)
     if not rows:
         raise TrainingError(
-            f"No row of the {split} split of {dataset.name}/{dataset.version} teaches anything: every "
-            "target is empty, or leans on numbers that the product does not give."
+            f"No row of the {what} teaches anything: every target is empty, or leans on numbers that the "
+            "product does not give."
         )
     tokens = sum(
         len(column.flatten())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import ray.train
 import torch
 from ray.train.torch import get_device, prepare_model
 
-from adcraft.training import checkpoint, steps
+from adcraft.training import checkpoint, faults, steps
 from adcraft.training.base_model import load_model
 from adcraft.training.batches import Batch, Row, by_token_budget, collate
 from adcraft.training.checkpoint import RunState
@@ -36,9 +37,14 @@ def train_loop_per_worker(config: dict[str, Any]) -> None:
     """
     plan = TrainingPlan(**config["plan"])
     torch.set_num_threads(plan.threads)
-    worker = _Worker(plan, Reporter(config["progress"]))
-    while not worker.state.stopped:
-        worker.run_epoch()
+    try:
+        worker = _Worker(plan, Reporter(config["progress"]))
+        while not worker.state.stopped:
+            worker.run_epoch()
+    except Exception as error:
+        if (plain := faults.portable(error)) is not error:
+            raise plain from error
+        raise
 
 
 class _Worker:
@@ -48,6 +54,7 @@ class _Worker:
         self.device = get_device()
         self.rank = ray.train.get_context().get_world_rank()
         self.budget = Budget(plan.epochs, plan.seconds, plan.rows)
+        self._say("loading the model")
         core = load_model(Path(plan.base), plan.pretrained, plan.seed)
         core.train()
         self.model = prepare_model(core)
@@ -57,46 +64,46 @@ class _Worker:
             with latest.as_directory() as folder:
                 self.state = checkpoint.load(Path(folder), core, self.optimizer.adamw)
         self.core = core
-        self.begun = time.monotonic() - self.state.elapsed_s
-        torch.manual_seed(plan.seed + 1000 * self.rank + self.state.epoch)
+        self.begun = 0.0
 
     def run_epoch(self) -> None:
         """Train on the data once, or until time is up; validate; decide; report."""
+        # Dropout is the same whether or not the run was interrupted before this epoch.
+        torch.manual_seed(self.plan.seed + 1000 * self.rank + self.state.epoch)
         loss, tokens, seconds, time_up = self._train()
         state = self.state
         state.epoch += 1
-        validation = steps.validate(self.model, self._batches("validation", shuffle=False), self.device)
+        self._say("validating")
+        validation = steps.validate(self.model, self._batches("validation"), self.device)
         if validation < state.best_loss:
             state.best_loss, state.bad_epochs = validation, 0
         else:
             state.bad_epochs += 1
-        state.elapsed_s = time.monotonic() - self.begun
+        state.elapsed_s = self._elapsed()
         state.stopped = self._reason_to_stop(validation, time_up)
         metrics = {
             "epoch": float(state.epoch),
+            "step": float(state.step),
             "train_loss": loss,
             "validation_loss": validation,
             "tokens_per_s": tokens / max(seconds, 1e-9),
             "elapsed_s": state.elapsed_s,
         }
         state.history.append(metrics)
-        samples = None
-        if self.rank == 0:
-            samples = steps.generate_samples(
-                self.model, self.plan.sample_sources, self.device, self.plan.target_tokens
-            )
-        self._report(metrics, samples)
+        self._report(metrics)
 
     def _train(self) -> tuple[float, int, float, bool]:
         """One pass: mean loss per target token, tokens of all workers, seconds, whether time is up."""
         plan, state = self.plan, self.state
-        batches = self._batches("train", shuffle=True)
+        batches = self._batches("train")
         loss_total, target_total, token_total = 0.0, 0, 0
         started = time.monotonic()
         while True:
             mine = list(islice(batches, plan.accumulate))
+            if not self.begun:  # the clock starts when there is something to train on
+                self.begun = time.monotonic() - state.elapsed_s
             elapsed = time.monotonic() - self.begun
-            late = self.rank == 0 and bool(plan.seconds) and elapsed >= plan.seconds
+            late = self.rank == 0 and 0 < plan.seconds <= elapsed and token_total > 0  # a step at least
             counts = steps.all_reduce(
                 torch.tensor(
                     [
@@ -149,21 +156,33 @@ class _Worker:
         seconds = time.monotonic() - started
         return float(summed[0]) / max(1, target_total), token_total, seconds, bool(counts[3])
 
-    def _batches(self, split: str, *, shuffle: bool) -> Iterator[Batch]:
-        shard = ray.train.get_dataset_shard(split)
+    def _batches(self, split: str) -> Iterator[Batch]:
+        """This worker's part of a split, as batches; training rows in another order each epoch."""
         seed = self.plan.seed + self.state.epoch
-        rows = (
-            Row(source, target)
-            for table in shard.iter_batches(
-                batch_size=1024,
-                batch_format="numpy",
-                local_shuffle_buffer_size=_SHUFFLE_ROWS if shuffle else None,
-                local_shuffle_seed=seed if shuffle else None,
-            )
-            for source, target in zip(table["source"], table["target"], strict=True)
-        )
+        rows = self._training_rows(seed) if split == "train" else self._validation_rows()
         groups = by_token_budget(rows, self.plan.tokens_per_batch, pool=_POOL, generator=random.Random(seed))
         return (collate(group, _PAD_ID) for group in groups)
+
+    def _training_rows(self, seed: int) -> Iterator[Row]:
+        tables = ray.train.get_dataset_shard("train").iter_batches(
+            batch_size=1024,
+            batch_format="numpy",
+            local_shuffle_buffer_size=_SHUFFLE_ROWS,
+            local_shuffle_seed=seed,
+        )
+        return _rows(tables)
+
+    def _validation_rows(self) -> Iterator[Row]:
+        """Every n-th row for n workers: Ray Data splits evenly, and leaves out rows to do so."""
+        tables = ray.train.get_dataset_shard("validation").iter_batches(batch_size=1024, batch_format="numpy")
+        return islice(_rows(tables), self.rank, None, ray.train.get_context().get_world_size())
+
+    def _elapsed(self) -> float:
+        """Seconds of training so far, over all attempts, by the clock of rank 0: else one worker would
+        stop and the others wait for it.
+        """
+        elapsed = time.monotonic() - self.begun if self.rank == 0 else 0.0
+        return float(steps.all_reduce(torch.tensor([elapsed], dtype=torch.float64))[0])
 
     def _reason_to_stop(self, validation: float, time_up: bool) -> str:
         plan, state = self.plan, self.state
@@ -177,11 +196,27 @@ class _Worker:
             return f"no better validation loss in {plan.patience} epochs"
         return ""
 
-    def _report(self, metrics: dict[str, float], samples: list[list[int]] | None) -> None:
+    def _report(self, metrics: dict[str, float]) -> None:
+        loss = metrics["validation_loss"]
+        score = {"validation_loss": loss if math.isfinite(loss) else sys.float_info.max}  # Ray ranks by it
         if self.rank != 0:
-            ray.train.report(metrics)
+            ray.train.report(score)
             return
+        self._say("writing samples")
+        samples = steps.generate_samples(
+            self.model, self.plan.sample_sources, self.device, self.plan.target_tokens
+        )
+        self._say("saving a checkpoint")
         with tempfile.TemporaryDirectory(prefix="adcraft-checkpoint-") as folder:
             checkpoint.save(Path(folder), self.core, self.optimizer.adamw, self.state)
-            ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
-        self.reporter.epoch(self.state.step, metrics, samples or [], self.state.stopped)
+            ray.train.report(score, checkpoint=ray.train.Checkpoint.from_directory(folder))
+        self.reporter.epoch(metrics, samples, self.state.stopped)
+
+    def _say(self, phase: str) -> None:
+        if self.rank == 0:
+            self.reporter.phase(phase)
+
+
+def _rows(tables: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
+    for table in tables:
+        yield from map(Row, table["source"], table["target"])

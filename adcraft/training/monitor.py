@@ -10,12 +10,12 @@ from pathlib import Path
 
 from adcraft.inference.codec import TextCodec
 from adcraft.tracking.run_log import RunLog
+from adcraft.training.heartbeat import LINE_INTERVAL_S
 from adcraft.training.progress import Event
 from adcraft.workload import Prompt
 
 log = logging.getLogger(__name__)
 
-_LINE_INTERVAL_S = 5.0
 _STEP_METRICS = ("loss", "learning_rate", "gradient_norm")
 
 
@@ -29,12 +29,7 @@ class Sample:
 
 
 class RunMonitor:
-    """Follows one run.
-
-    Attributes:
-        history: metrics of each epoch seen here.
-        step_losses: (epoch as a fraction, loss) of each step seen here.
-    """
+    """Follows one run."""
 
     def __init__(
         self,
@@ -43,40 +38,49 @@ class RunMonitor:
         samples: Sequence[Sample],
         finish: Callable[[str, Mapping[str, str]], str],
     ) -> None:
-        self.history: list[dict[str, float]] = []
-        self.step_losses: list[tuple[float, float]] = []
         self._run_log = run_log
         self._codec = TextCodec.load(tokenizer)
         self._samples = samples
         self._finish = finish
-        self._printed = 0.0
+        self._begun = self._printed = time.monotonic()
+        self._phase = "starting the workers"
+        self._last_step: Event | None = None
 
     def handle(self, events: Sequence[Event]) -> None:
-        """Take events in order. Called from one thread."""
-        steps = [event for event in events if event["kind"] == "step"]
-        self._run_log.steps(steps, _STEP_METRICS)
-        self.step_losses += [(event["progress"] * event["epochs"], event["loss"]) for event in steps]
-        if steps and time.monotonic() - self._printed >= _LINE_INTERVAL_S:
-            self._printed = time.monotonic()
-            last = steps[-1]
-            log.info(
-                "%3.0f%%  epoch %d/%d  step %d  loss %.3f  %.0f tokens/s",
-                100 * last["progress"],
-                last["epoch"],
-                last["epochs"],
-                last["step"],
-                last["loss"],
-                last["tokens"] / max(last["seconds"], 1e-9),
-            )
+        """Take events in order; none if there was none for a while. Called from one thread."""
         for event in events:
             if event["kind"] == "epoch":
                 self._end_of_epoch(event)
+            elif event["kind"] == "phase":
+                self._phase = event["name"]
+            else:
+                self._last_step, self._phase = event, ""
+        self._run_log.steps([event for event in events if event["kind"] == "step"], _STEP_METRICS)
+        if time.monotonic() - self._printed >= LINE_INTERVAL_S:
+            self._print()
         self._run_log.flush()
+
+    def _print(self) -> None:
+        self._printed = time.monotonic()
+        last = self._last_step
+        if last is None:
+            log.info("%s (%.0f s)", self._phase, self._printed - self._begun)
+            return
+        log.info(
+            "%3.0f%%  epoch %d/%d  step %d  loss %.3f  %.0f tokens/s%s",
+            100 * last["progress"],
+            last["epoch"],
+            last["epochs"],
+            last["step"],
+            last["loss"],
+            last["tokens"] / max(last["seconds"], 1e-9),
+            f"  {self._phase}" if self._phase else "",
+        )
 
     def _end_of_epoch(self, event: Event) -> None:
         metrics = event["metrics"]
-        self.history.append(metrics)
-        self._run_log.metrics(metrics, event["step"], event["time_ms"])
+        new = self._run_log.epoch(metrics, event["time_ms"])
+        self._printed = time.monotonic()
         log.info(
             "epoch %d done: training loss %.3f, validation loss %.3f, %.0f s",
             metrics["epoch"],
@@ -86,19 +90,19 @@ class RunMonitor:
         )
         if event["stopped"]:
             log.info("stopping: %s", event["stopped"])
-        if event["samples"]:
-            templates = self._codec.decode(event["samples"])
-            texts = [
-                self._finish(template, sample.prompt.slots)
-                for template, sample in zip(templates, self._samples, strict=True)
-            ]
-            log.info("sample: %s -> %s", self._samples[0].product, texts[0])
-            self._run_log.table(
-                {
-                    "epoch": [int(metrics["epoch"])] * len(texts),
-                    "product": [sample.product for sample in self._samples],
-                    "generated": texts,
-                    "reference": [sample.reference for sample in self._samples],
-                },
-                "samples.json",
-            )
+        if event["samples"] and new:
+            self._show_samples(int(metrics["epoch"]), event["samples"])
+
+    def _show_samples(self, epoch: int, generated: Sequence[Sequence[int]]) -> None:
+        texts = [
+            self._finish(template, sample.prompt.slots)
+            for template, sample in zip(self._codec.decode(generated), self._samples, strict=True)
+        ]
+        log.info("sample: %s -> %s", self._samples[0].product, texts[0])
+        columns: dict[str, Sequence[object]] = {
+            "epoch": [epoch] * len(texts),
+            "product": [sample.product for sample in self._samples],
+            "generated": texts,
+            "reference": [sample.reference for sample in self._samples],
+        }
+        self._run_log.table(columns, "samples.json")

@@ -6,15 +6,21 @@ while either is slow.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, Self
 
 import ray
+from ray.exceptions import RayError
+
+log = logging.getLogger(__name__)
 
 Event = dict[str, Any]
-"""``{"kind": "step", ...}`` or ``{"kind": "epoch", "metrics": {...}, "samples": [...]}``."""
+"""``{"kind": "step", ...}``, ``{"kind": "epoch", "metrics": {...}, "samples": [...]}``, or
+``{"kind": "phase", "name": "validating"}``.
+"""
 
 _STEP_INTERVAL_S = 1.0
 _DRAIN_INTERVAL_S = 1.0
@@ -50,13 +56,17 @@ class Reporter:
         if time.monotonic() - self._sent >= _STEP_INTERVAL_S:
             self._send()
 
-    def epoch(self, step: int, metrics: dict[str, float], samples: list[list[int]], stopped: str) -> None:
+    def phase(self, name: str) -> None:
+        """Note what is done now, since no step will tell for a while."""
+        self._waiting.append({"kind": "phase", "name": name})
+        self._send()
+
+    def epoch(self, metrics: dict[str, float], samples: list[list[int]], stopped: str) -> None:
         """Note the end of an epoch, with the ids generated for the sample products."""
         self._waiting.append(
             {
                 "kind": "epoch",
                 "time_ms": int(time.time() * 1000),
-                "step": step,
                 "metrics": metrics,
                 "samples": samples,
                 "stopped": stopped,
@@ -72,7 +82,9 @@ class Reporter:
 
 
 class ProgressDrain:
-    """The driver's end: a thread that hands events on until it is closed."""
+    """The driver's end: a thread that hands events on until it is closed; every second, even if there
+    are none.
+    """
 
     def __init__(self, handle: Callable[[list[Event]], None]) -> None:
         self.sink: Any = ray.remote(num_cpus=0)(ProgressSink).remote()
@@ -93,5 +105,12 @@ class ProgressDrain:
         over = False
         while not over:
             over = self._over.wait(_DRAIN_INTERVAL_S)
-            if events := ray.get(self.sink.drain.remote()):
+            try:
+                events = ray.get(self.sink.drain.remote())
+            except RayError as error:  # Ray has gone, and trainer.fit() says so
+                log.debug("no progress: %s", error)
+                return
+            try:
                 self._handle(events)
+            except Exception:
+                log.exception("progress could not be shown")

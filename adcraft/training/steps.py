@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
-from adcraft.training.batches import IGNORED, Batch
+from adcraft.training.batches import IGNORED, Batch, Row, collate
 from adcraft.training.optimizer import ScaledAdamW
 
 
@@ -93,18 +93,19 @@ def generate_samples(
     model: torch.nn.Module, sources: Sequence[Sequence[int]], device: torch.device, target_tokens: int
 ) -> list[list[int]]:
     """Greedy outputs for a few sources, as ids without the start token."""
+    if not sources:
+        return []
     core: Any = unwrapped(model)
+    batch = collate([Row(source, ()) for source in sources], core.config.pad_token_id)
     core.eval()
-    outputs = [
-        core.generate(
-            input_ids=torch.tensor([list(source)], device=device),
-            max_new_tokens=target_tokens,
-            do_sample=False,
-        )[0].tolist()[1:]
-        for source in sources
-    ]
+    outputs = core.generate(
+        input_ids=batch.input_ids.to(device),
+        attention_mask=batch.attention_mask.to(device),
+        max_new_tokens=target_tokens,
+        do_sample=False,
+    )
     core.train()
-    return outputs
+    return [ids[1:] for ids in outputs.tolist()]
 
 
 def unwrapped(model: torch.nn.Module) -> torch.nn.Module:

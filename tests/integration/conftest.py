@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.jobs import TrainedHome, run_job, train_arguments
+from tests.prepared import write_prepared
+
 
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
@@ -18,3 +21,12 @@ def ray_session() -> Iterator[None]:
     yield
     ray.shutdown()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def trained(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> TrainedHome:
+    """A home where a tiny model was trained on 160 invented products."""
+    home = tmp_path_factory.mktemp("trained")
+    dataset = write_prepared(home / "data")
+    arguments = train_arguments(home)
+    return TrainedHome(home, dataset, arguments, run_job(arguments))
