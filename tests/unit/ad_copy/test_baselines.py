@@ -23,6 +23,7 @@ TRAINING: list[Record] = [
     },
     {"product_name": "Desk Lamp", "target": "Light on your desk, 3 levels"},
     {"product_name": "Bag", "target": None},
+    {"product_name": "2 Blue Socks of 40 cm", "target": "40 cm long, soft"},
 ]
 
 
@@ -42,6 +43,8 @@ def test_an_echo_is_the_name() -> None:
         ({"product_name": "Green Tea Pot", "brand": "Bo"}, "Tea from Bo"),
         ({"product_name": "Floor Lamp"}, "Light on your desk"),
         ({"product_name": "Big Bag"}, ""),
+        # numbers change places with those of the product that asks
+        ({"product_name": "3 Blue Socks of 35 cm"}, "35 cm long, soft"),
     ],
 )
 def test_the_nearest_text_speaks_of_the_product_that_asks(record: Record, text: str) -> None:

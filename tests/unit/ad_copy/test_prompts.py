@@ -147,6 +147,18 @@ def test_a_target_that_leans_on_an_unknown_number_teaches_nothing(target: str | 
     assert example({"product_name": "Kurta", "target": target}, PROMPT_FIELDS) is None
 
 
+def test_a_number_past_the_last_slot_is_not_learnt_either() -> None:
+    numbers = ", ".join(str(number) for number in range(100, 130))
+    record = {
+        "product_name": "Kurta",
+        "attributes": numbers,
+        "target": "Kurta, soft, 100 buttons, 999 pockets",
+    }
+    pair = example(record, PROMPT_FIELDS)
+    assert pair
+    assert pair.target == "<name>, soft, <n1> buttons"
+
+
 NAMES = st.lists(st.text("AZaz09é<>\\&'.-,n1brand", min_size=1, max_size=8), min_size=1, max_size=4).map(
     " ".join
 )
