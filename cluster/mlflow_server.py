@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from adcraft import console
 from adcraft.errors import ClusterError, SettingsError
@@ -29,9 +30,6 @@ _ENVIRONMENT = {
 def start_mlflow(settings: Settings, port: int) -> Leash:
     """Start a server over the embedded store of ``settings``, on 127.0.0.1; it writes mlflow.log there.
 
-    A database that does not exist yet is made by the server; until it answers ``/health``, nobody
-    else may be making one.
-
     Raises:
         SettingsError: tracking goes to a server already.
         ClusterError: the port is in use.
@@ -44,8 +42,8 @@ def start_mlflow(settings: Settings, port: int) -> Leash:
     home = Path(settings.home)
     home.mkdir(parents=True, exist_ok=True)
     command = [
-        str(Path(sys.executable).with_name("mlflow")), "server", "--workers", "1",
-        "--host", LOOPBACK, "--port", str(port), "--backend-store-uri", uri,
+        sys.executable, "-m", "cluster.mlflow_server", "--become", "--port", str(port),
+        "--set", f"home={home}", "--set", f"tracking.uri={uri}",
     ]  # fmt: skip
     return Leash(command, environment={**os.environ, **_ENVIRONMENT}, log=home / "mlflow.log", grace_s=3)
 
@@ -61,25 +59,39 @@ def main() -> int:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings as YAML")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. home=/my/state")
     parser.add_argument("--port", type=int, default=5000, metavar="PORT")
+    parser.add_argument("--become", action="store_true", help=argparse.SUPPRESS)
     parsed = parser.parse_args()
+    run = _become if parsed.become else _serve
     return console.run(
         "cluster.mlflow_server",
         "mlflow",
         False,
-        lambda: _serve(load_settings(parsed.config, parsed.set), parsed.port),
+        lambda: run(load_settings(parsed.config, parsed.set), parsed.port),
     )
 
 
 def _serve(settings: Settings, port: int) -> None:
-    from adcraft.tracking.connection import connect
-
-    connect(settings.tracking.uri)  # jobs may be starting too, and the database is made by one process only
     with start_mlflow(settings, port) as leash:
         print(f"MLflow will be at http://{LOOPBACK}:{port} in a few seconds; Ctrl-C ends it.", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             while leash.poll() is None:
                 time.sleep(0.2)
             raise ClusterError(f"MLflow's server ended by itself; {leash.log} says why.")
+
+
+def _become(settings: Settings, port: int) -> NoReturn:
+    """Make the database, whole or not at all (the server's own way leaves a half one if it is
+    interrupted), and become the server.
+    """
+    from adcraft.tracking.connection import connect
+
+    connect(settings.tracking.uri)
+    program = Path(sys.executable).with_name("mlflow")
+    server = [
+        str(program), "server", "--workers", "1", "--host", LOOPBACK, "--port", str(port),
+        "--backend-store-uri", settings.tracking.uri,
+    ]  # fmt: skip
+    os.execv(program, server)  # noqa: S606
 
 
 if __name__ == "__main__":
