@@ -1,0 +1,75 @@
+"""From a base and a checkpoint to a bundle that answers as the trained model does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerFast, T5ForConditionalGeneration
+
+from adcraft.ad_copy.slots import SLOT_TOKENS
+from adcraft.inference.bundle import DatasetReference, PromptSettings, RunReference, open_bundle
+from adcraft.inference.codec import TextCodec
+from adcraft.inference.engine import CTranslate2Engine
+from adcraft.inference.generator import Generator
+from adcraft.settings import ModelSettings, ScratchSettings
+from adcraft.training.base_model import load_model, write_base
+from adcraft.training.bundling import build_bundle
+from adcraft.training.checkpoint import RunState, save
+from adcraft.training.optimizer import ScaledAdamW
+from tests.unit.training.conftest import TEXTS, enliven, tiny_t5
+
+SHAPE = ScratchSettings(vocabulary=100, d_model=32, d_ff=64, heads=2, layers=1)
+
+
+@pytest.mark.parametrize("kind", ["scratch", "as T5", "as T5 v1.1"])
+def test_a_bundle_answers_as_the_trained_model(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    base = "scratch"
+    if kind != "scratch":
+        t5: PreTrainedTokenizerFast = request.getfixturevalue("t5_tokenizer")
+        base = str(tmp_path / "published")
+        t5.save_pretrained(base)
+        tiny_t5(32_128, tied=kind == "as T5", width=16).save_pretrained(base)
+    settings = ModelSettings(base=base, scratch=SHAPE)
+    write_base(settings, SLOT_TOKENS, lambda: TEXTS, tmp_path / "base")
+    trained = enliven(load_model(tmp_path / "base", pretrained=base != "scratch", seed=1))
+    (tmp_path / "checkpoint").mkdir()
+    save(tmp_path / "checkpoint", trained, ScaledAdamW(trained, weight_decay=0.0).adamw, RunState())
+    build_bundle(
+        tmp_path / "bundle",
+        base=tmp_path / "base",
+        pretrained=base != "scratch",
+        checkpoint=tmp_path / "checkpoint",
+        workload="ad_copy",
+        base_name=base,
+        dataset=DatasetReference(name="products", version="0"),
+        run=RunReference(id="0", name="tests"),
+        prompt=PromptSettings(fields=("product_name",), source_tokens=32, target_tokens=8),
+        metrics={"validation/loss": float("inf")},
+        settings={"model": settings.model_dump()},
+    )
+
+    bundle = open_bundle(tmp_path / "bundle")
+    codec = TextCodec.load(bundle.tokenizer)
+    assert AutoTokenizer.from_pretrained(bundle.model)(TEXTS).input_ids == codec.encode(TEXTS, 1000)
+    kept = T5ForConditionalGeneration.from_pretrained(bundle.model).eval()
+    assert all(
+        torch.equal(left, right)
+        for left, right in zip(trained.state_dict().values(), kept.state_dict().values(), strict=True)
+    )
+    engine = CTranslate2Engine(bundle.engine, codec.vocabulary, compute_type="float32")
+    for source in codec.encode(TEXTS, 32):
+        [[best, second]] = engine.decode([source], max_tokens=4, variants=2)
+        assert best.score >= second.score
+        target = torch.tensor([best.ids])
+        with torch.no_grad():
+            logits = kept(input_ids=torch.tensor([source]), labels=target).logits[0]
+        logits[:, codec.unk_id] = logits[0, codec.eos_id] = -torch.inf  # which the engine never writes
+        mean = logits.log_softmax(dim=-1)[range(target.shape[1]), target[0]].mean()
+        if target.shape[1] == 4:  # else </s> counts too
+            assert best.score == pytest.approx(float(mean), abs=2e-3)
+    [generation] = Generator.load(bundle).generate([{"product_name": "Red Kurta"}])
+    assert generation.input_tokens > 1
