@@ -1,5 +1,6 @@
 """One Ray for all integration tests: a cluster for each would take minutes."""
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ def ray_session() -> Iterator[None]:
 
     # Unix sockets have short paths, so Ray's folder is not below pytest's.
     folder = tempfile.mkdtemp(prefix="adcraft-", dir="/tmp")
-    ray.init(address="local", num_cpus=8, log_to_driver=False, logging_level="ERROR", _temp_dir=folder)
+    ray.init(address="local", num_cpus=8, log_to_driver=False, logging_level=logging.ERROR, _temp_dir=folder)
     yield
     ray.shutdown()
     shutil.rmtree(folder, ignore_errors=True)
