@@ -46,8 +46,8 @@ def prepare(feed: Path, out: Path, *, targets_last: bool = False) -> int:
     if targets_last:
         rows = _with_targets(rows, workload, settings.target_chars)
     table = pa.Table.from_pandas(rows, refined_schema(workload), preserve_index=False)
-    ids = np.where(table["id"].is_valid(), text_hashes(table.select(["id"]), 8), 0)
-    names = text_hashes(table.select([workload.product_name, workload.product_brand]), 8)
+    ids = np.where(table["id"].is_valid(), text_hashes(table.select(["id"]), 64), 0)
+    names = text_hashes(table.select([workload.product_name, workload.product_brand]), 64)
     keys = products(ids, names)
     unique, inverse = np.unique(keys, return_inverse=True)
     split = split_products(unique, settings.split)[inverse]

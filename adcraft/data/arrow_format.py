@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from adcraft.data.rows import Fault, RawRows, shown_source
+from adcraft.data.rows import Fault, RawRows, shown_source, text_array
 from adcraft.data.values import flatten
 
 CHUNK_ROWS = 8192
@@ -57,27 +59,32 @@ class ArrowParser:
         count = table.num_rows
         if len(chunk) <= self.max_row_bytes:
             return RawRows(count, range(count), columns)
-        sizes = [sum(len(text) for text in row if text) for row in zip(*columns.values(), strict=True)]
-        large = [index for index, size in enumerate(sizes) if size > self.max_row_bytes]
-        if not large:
-            return RawRows(count, range(count), columns)
+        sizes = np.zeros(count, np.int64)
+        for column in columns.values():
+            sizes += pc.fill_null(pc.binary_length(column), 0).to_numpy()
+        large = sizes > self.max_row_bytes
         faults = [
             Fault(
                 index,
                 "row too large",
-                f"{sizes[index]} characters; data.max_row_bytes is {self.max_row_bytes}",
-                shown_source(str({name: texts[index] for name, texts in columns.items()})),
+                f"{sizes[index]} bytes; data.max_row_bytes is {self.max_row_bytes}",
+                shown_source(str({name: column[index].as_py() for name, column in columns.items()})),
             )
-            for index in large
+            for index in np.flatnonzero(large).tolist()
         ]
-        kept = sorted(set(range(count)) - set(large))
-        return RawRows(
-            count, kept, {name: [texts[i] for i in kept] for name, texts in columns.items()}, faults
-        )
+        kept = {name: column.filter(pa.array(~large)) for name, column in columns.items()}
+        return RawRows(count, np.flatnonzero(~large).tolist(), kept, faults)
 
 
-def _texts(column: pa.ChunkedArray) -> list[str | None]:
+def _texts(column: pa.ChunkedArray) -> pa.StringArray:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        texts: list[str | None] = column.to_numpy().tolist()
+        texts = column.combine_chunks().cast(pa.string())
+        try:
+            texts.validate(full=True)
+        except pa.ArrowInvalid:  # not UTF-8, whatever the file says
+            wrong = texts.cast(pa.binary()).to_pylist()
+            return text_array(
+                [value if value is None else value.decode("utf-8", "replace") for value in wrong]
+            )
         return texts
-    return [flatten(value) for value in column.to_pylist()]
+    return text_array([flatten(value) for value in column.to_pylist()])

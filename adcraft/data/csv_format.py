@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from adcraft.data.rows import Fault, RawRows, shown_source
+from adcraft.data.rows import Fault, RawRows, shown_source, text_array
 
 CHUNK_BYTES = 2 << 20
 _LONGEST_ROW = 64 << 20
@@ -143,7 +143,7 @@ class CsvParser:
             return None
         if len(chunk) > self.max_row_bytes and _longest_row(table) > self.max_row_bytes:
             return None
-        columns = [column.to_numpy(zero_copy_only=False).tolist() for column in table.columns]
+        columns = [column.combine_chunks() for column in table.columns]
         return RawRows(table.num_rows, range(table.num_rows), dict(zip(self.header, columns, strict=True)))
 
     def _parse_exactly(self, chunk: bytes, is_first: bool) -> RawRows:
@@ -151,16 +151,17 @@ class CsvParser:
         positions: list[int] = []
         faults: list[Fault] = []
         position = -int(is_first)
-        for cells, text in _rows_and_texts(chunk, self.delimiter):
+        for found, text in _rows_and_texts(chunk, self.delimiter):
             if position >= 0:
-                row, fault = self._check(cells, text)
+                row, fault = self._check(found, text)
                 if fault:
                     faults.append(Fault(position, *fault, shown_source(text.rstrip("\r\n"))))
                 else:
                     good.append(row)
                     positions.append(position)
             position += 1
-        columns: Sequence[Sequence[str]] = list(zip(*good, strict=True)) or [()] * len(self.header)
+        cells: list[tuple[str, ...]] = list(zip(*good, strict=True)) or [()] * len(self.header)
+        columns = [text_array(column) for column in cells]
         return RawRows(position, positions, dict(zip(self.header, columns, strict=True)), faults)
 
     def _check(self, row: list[str], text: str) -> tuple[list[str], tuple[str, str] | None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adcraft.data.csv_format import CHUNK_BYTES
-from adcraft.data.rows import Fault, RawRows, shown_source
+from adcraft.data.rows import Fault, RawRows, shown_source, text_array
 from adcraft.data.values import flatten
 
 _LONGEST_ROW = 64 << 20
@@ -57,10 +57,7 @@ class JsonParser:
                 records.append(record)
                 positions.append(position)
         keys = dict.fromkeys(key for record in records for key in record)
-        columns = {
-            key: [flatten(value) if (value := record.get(key)) is not None else None for record in records]
-            for key in keys
-        }
+        columns = {key: text_array([flatten(record.get(key)) for record in records]) for key in keys}
         return RawRows(len(lines), positions, columns, faults)
 
     def _read(self, line: bytes) -> tuple[dict[str, Any], tuple[str, str] | None]:

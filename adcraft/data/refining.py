@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from xxhash import xxh3_64_digest, xxh3_128_digest
 
+from adcraft.data.column_cleaning import clean_column, column_of_kind
 from adcraft.data.columns import ColumnRules
-from adcraft.data.rows import Fault, RawRows, shown_source
-from adcraft.data.values import VALUE_OF_KIND, cell_text
+from adcraft.data.rows import Fault, RawRows, shown_source, text_array
 from adcraft.workload import FieldSpec, Workload
 
 TARGET, TARGET_FIELD, PRODUCT_KEY, SOURCE_ROW = "target", "target_field", "product_key", "source_row"
@@ -25,7 +26,8 @@ KEY_TYPE = np.dtype([("high", "<u8"), ("low", "<u8"), ("id", "<u8"), ("name", "<
 """What a row is compared by, 32 bytes: 128 bits of its identity, 64 of its id (0: it has none), and 64
 of its product's name and brand."""
 
-Values = list[str | None]
+Reason = tuple[str, str]
+"""What is counted, and what was wrong with this very row."""
 
 # Variants of a product share their texts, and to cut a text takes longer than all else that is done to a
 # row. So many texts are remembered in each worker, about 20 MB.
@@ -75,28 +77,29 @@ class RowRules:
 
     def refine(self, raw: RawRows) -> RefinedRows:
         """Judge the rows of one chunk."""
-        blanked: Counter[str] = Counter()
         size = len(raw.positions)
         found = self.columns.recognise(tuple(raw.columns))
-        fields: dict[str, Values] = {}
-        reasons: dict[int, tuple[str, str]] = {}
+        reasons: dict[int, Reason] = {}
+        blanked: Counter[str] = Counter()
+        fields: dict[str, pa.StringArray] = {}
         for spec in self.workload.fields:
-            columns = [raw.columns[column] for column in found.get(spec.name, ())]
-            fields[spec.name] = values = _values(columns, size)
-            blanked[spec.name] += _keep_kind(values, spec)
-            _check(values, spec, reasons)
+            values = _values([raw.columns[column] for column in found.get(spec.name, ())], size)
+            fields[spec.name], blanked[spec.name] = column_of_kind(values, spec.kind)
+            _check(fields[spec.name], spec, reasons)
         targets, target_fields = self._targets(fields, reasons, size)
-        good = [index for index in range(size) if index not in reasons]
+        table = pa.table(
+            {**fields, TARGET: targets, TARGET_FIELD: target_fields}, refined_schema(self.workload)
+        )
+        positions = np.asarray(raw.positions, np.int32)
+        if reasons:
+            good = np.setdiff1d(np.arange(size), list(reasons))
+            table, positions = table.take(pa.array(good)), positions[good]
         faults = [
             Fault(raw.positions[index], *reason, _source(raw, index)) for index, reason in reasons.items()
         ]
-        everything = {**fields, TARGET: targets, TARGET_FIELD: target_fields}
-        if reasons:
-            everything = {name: [values[i] for i in good] for name, values in everything.items()}
-        table = pa.table(everything, schema=refined_schema(self.workload))
         return RefinedRows(
             count=raw.count,
-            positions=np.asarray(raw.positions, np.int32)[good],
+            positions=positions,
             table=table,
             keys=self._keys(table),
             faults=sorted([*raw.faults, *faults], key=lambda fault: fault.position),
@@ -104,34 +107,36 @@ class RowRules:
         )
 
     def _targets(
-        self, fields: Mapping[str, Values], reasons: dict[int, tuple[str, str]], size: int
-    ) -> tuple[Values, Values]:
+        self, fields: Mapping[str, pa.StringArray], reasons: dict[int, Reason], size: int
+    ) -> tuple[pa.StringArray, pa.StringArray]:
         """The text to learn of each row and its field; rows without one get a reason."""
-        shorten = functools.partial(_shortened, self.workload.shorten, self.target_chars)
-        targets: Values = [None] * size
-        target_fields: Values = [None] * size
+        limit, shorten = self.target_chars, self.workload.shorten
+        targets: list[str | None] = [None] * size
+        target_fields: list[str | None] = [None] * size
         wanted: Sequence[int] = [index for index in range(size) if index not in reasons]
         for name in self.columns.target_fields:
-            values = fields[name]
+            texts = fields[name].to_numpy(zero_copy_only=False).tolist()
             missing = []
             for index in wanted:
-                text = values[index]
-                if text and (short := shorten(text)):
+                text = texts[index]
+                if text and (short := _shortened(shorten, limit, text)):
                     targets[index], target_fields[index] = short, name
                 else:
                     missing.append(index)
             wanted = missing
         for index in wanted:
             reasons[index] = ("no text to learn", f"{' and '.join(self.columns.target_fields)} empty")
-        return targets, target_fields
+        return text_array(targets), text_array(target_fields)
 
     def _keys(self, table: pa.Table) -> npt.NDArray[np.void]:
         identity = [spec.name for spec in self.workload.fields if spec.identity]
         keys = np.zeros(table.num_rows, KEY_TYPE)
-        whole = text_hashes(table.select(identity), 16).reshape(-1, 2)
+        whole = text_hashes(table.select(identity), 128).reshape(-1, 2)
         keys["high"], keys["low"] = whole[:, 0], whole[:, 1]
-        keys["name"] = text_hashes(table.select([self.workload.product_name, self.workload.product_brand]), 8)
-        keys["id"] = np.where(table["id"].is_valid(), text_hashes(table.select(["id"]), 8), 0)
+        keys["name"] = text_hashes(
+            table.select([self.workload.product_name, self.workload.product_brand]), 64
+        )
+        keys["id"] = np.where(table["id"].is_valid(), text_hashes(table.select(["id"]), 64), 0)
         return keys
 
 
@@ -140,61 +145,34 @@ def _shortened(shorten: Callable[[str, int], str], limit: int, text: str) -> str
     return shorten(text, limit)
 
 
-def _values(columns: Sequence[Sequence[str | None]], size: int) -> Values:
+def _values(columns: Sequence[pa.StringArray], size: int) -> pa.StringArray:
     """Cleaned values; each row's is the first of its columns that has one."""
     if not columns:
-        return [None] * size
-    values = _cleaned(columns[0])
-    for others in columns[1:]:
-        values = [
-            value if value is not None else other
-            for value, other in zip(values, _cleaned(others), strict=True)
-        ]
-    return values
+        return pa.nulls(size, pa.string())
+    return pc.coalesce(*(clean_column(column) for column in columns))
 
 
-def _cleaned(cells: Sequence[str | None]) -> Values:
-    different = set(cells)
-    if 2 * len(different) > len(cells):
-        return [cell_text(cell) for cell in cells]
-    cleaned = {cell: cell_text(cell) for cell in different}
-    return [cleaned[cell] for cell in cells]
-
-
-def _keep_kind(values: Values, spec: FieldSpec) -> int:
-    """Bring values to the form of their kind, in place; how many were not of it and so were left out."""
-    if spec.kind in ("text", "attributes"):
-        return 0
-    as_kind = VALUE_OF_KIND[spec.kind]
-    blanked = 0
-    for index, value in enumerate(values):
-        if value is not None:
-            values[index] = kept = as_kind(value)
-            blanked += kept is None
-    return blanked
-
-
-def _check(values: Values, spec: FieldSpec, reasons: dict[int, tuple[str, str]]) -> None:
+def _check(values: pa.StringArray, spec: FieldSpec, reasons: dict[int, Reason]) -> None:
     """Give a reason to the rows that the field makes bad."""
-    if spec.required:
-        for index, value in enumerate(values):
-            if value is None:
-                reasons.setdefault(index, (f"{spec.name} is missing", "the cell is empty"))
+    if spec.required and values.null_count:
+        for index in np.flatnonzero(values.is_null()).tolist():
+            reasons.setdefault(index, (f"{spec.name} is missing", "the cell is empty"))
     if spec.max_chars:
-        for index, value in enumerate(values):
-            if value is not None and len(value) > spec.max_chars:
-                detail = f"{len(value)} characters, at most {spec.max_chars}"
-                reasons.setdefault(index, (f"{spec.name} is too long", detail))
+        lengths = pc.fill_null(pc.utf8_length(values), 0).to_numpy()
+        for index in np.flatnonzero(lengths > spec.max_chars).tolist():
+            detail = f"{lengths[index]} characters, at most {spec.max_chars}"
+            reasons.setdefault(index, (f"{spec.name} is too long", detail))
 
 
 def _source(raw: RawRows, index: int) -> str:
-    row = {name: values[index] for name, values in raw.columns.items() if values[index]}
-    return shown_source(json.dumps(row, ensure_ascii=False))
+    cells = {name: column[index].as_py() for name, column in raw.columns.items()}
+    return shown_source(json.dumps({name: cell for name, cell in cells.items() if cell}, ensure_ascii=False))
 
 
-def text_hashes(columns: pa.Table, size: int) -> npt.NDArray[np.uint64]:
-    """A hash of ``size`` bytes for each row, that letter case does not change, as 64-bit numbers."""
+def text_hashes(columns: pa.Table, bits: Literal[64, 128]) -> npt.NDArray[np.uint64]:
+    """XXH3 of each row, blind to letter case, as 64-bit numbers: one for a row, or two."""
     lowered = [pc.utf8_lower(column) for column in columns.columns]
     joined = pc.binary_join_element_wise(*lowered, "\x1f", null_handling="replace", null_replacement="")
     rows = joined.cast(pa.binary()).to_numpy(zero_copy_only=False)
-    return np.frombuffer(b"".join([hashlib.blake2b(row, digest_size=size).digest() for row in rows]), "<u8")
+    digest = xxh3_128_digest if bits == 128 else xxh3_64_digest
+    return np.frombuffer(b"".join(map(digest, rows)), "<u8")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 SHOWN_SOURCE_CHARS = 2000
 
 
@@ -32,14 +34,23 @@ class RawRows:
     Attributes:
         count: how many there were, faulty ones included.
         positions: of the rows in ``columns``, in order.
-        columns: column name to values; text, or None where there is nothing.
+        columns: column name to values: Arrow arrays of strings, null where there is nothing.
         faults: rows that could not be read.
     """
 
     count: int
     positions: Sequence[int]
-    columns: Mapping[str, Sequence[str | None]]
+    columns: Mapping[str, pa.StringArray]
     faults: list[Fault] = field(default_factory=list)
+
+
+def text_array(values: Sequence[str | None]) -> pa.StringArray:
+    """``values`` as Arrow has them; half surrogate pairs, which are no text, are left out of them."""
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        whole = [value if value is None else value.encode("utf-8", "ignore").decode() for value in values]
+        return pa.array(whole, pa.string())
 
 
 def shown_source(text: str) -> str:

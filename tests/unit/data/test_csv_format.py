@@ -32,7 +32,7 @@ def parse_all(data: bytes, *, width: int = 3, chunk_bytes: int = 16, limit: int 
 
 
 def rows(parsed: list[RawRows]) -> list[tuple[str | None, ...]]:
-    return [row for raw in parsed for row in zip(*raw.columns.values(), strict=True)]
+    return [row for raw in parsed for row in zip(*(c.to_pylist() for c in raw.columns.values()), strict=True)]
 
 
 @given(st.lists(st.lists(CELL, min_size=3, max_size=3)), st.sampled_from(["\n", "\r\n"]))

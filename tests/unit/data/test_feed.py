@@ -28,8 +28,7 @@ def read(feed: Feed) -> dict[str, list[Row]]:
         for number, chunk in enumerate(file.chunks()):
             raw = file.parse(chunk, is_first=number == 0)
             assert not raw.faults
-            for values in zip(*raw.columns.values(), strict=True):
-                found.setdefault(file.name, []).append(dict(zip(raw.columns, values, strict=True)))
+            found.setdefault(file.name, []).extend(pa.table(dict(raw.columns)).to_pylist())
     return found
 
 
@@ -112,7 +111,9 @@ def test_bad_json_lines_are_set_aside(tmp_path: Path) -> None:
         "not JSON", "not an object", "encoding", "NUL bytes", "row too large", "row too large",
     ]  # fmt: skip
     assert raw.count == len(lines)
-    assert raw.columns == {"title": ["Shoe", "Cap"], "ad": ["Run.", None], "brand": [None, "Late"]}
+    assert pa.table(dict(raw.columns)).to_pydict() == {
+        "title": ["Shoe", "Cap"], "ad": ["Run.", None], "brand": [None, "Late"],
+    }  # fmt: skip
     assert raw.positions == [0, 7]
 
 

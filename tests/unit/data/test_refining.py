@@ -6,7 +6,7 @@ import numpy as np
 
 from adcraft.data.columns import ColumnRules
 from adcraft.data.refining import RefinedRows, RowRules
-from adcraft.data.rows import Fault, RawRows
+from adcraft.data.rows import Fault, RawRows, text_array
 from adcraft.workloads import get_workload
 
 WORKLOAD = get_workload("ad_copy")
@@ -14,7 +14,7 @@ WORKLOAD = get_workload("ad_copy")
 
 def refine(rows: list[dict[str, str | None]], *, target: str = "", **options: Any) -> RefinedRows:
     header = tuple(dict.fromkeys(key for row in rows for key in row))
-    columns = {key: [row.get(key) for row in rows] for key in header}
+    columns = {key: text_array([row.get(key) for row in rows]) for key in header}
     rules = ColumnRules.of(WORKLOAD, {}).learning(target, header)
     raw = RawRows(len(rows), range(len(rows)), columns, options.pop("faults", []))
     return RowRules(WORKLOAD, rules, options.pop("target_chars", 60)).refine(raw)
@@ -73,7 +73,7 @@ def test_bad_rows_have_a_reason_and_their_source() -> None:
 
 
 def test_faults_of_reading_go_along_in_order() -> None:
-    header = {"title": ["", "Shoe"], "ad": ["Buy.", "Buy."]}
+    header = {"title": text_array(["", "Shoe"]), "ad": text_array(["Buy.", "Buy."])}
     raw = RawRows(4, [1, 3], header, [Fault(2, "columns", "", ""), Fault(0, "columns", "", "")])
     rows = RowRules(WORKLOAD, ColumnRules.of(WORKLOAD, {}), 60).refine(raw)
     assert [fault.position for fault in rows.faults] == [0, 1, 2]
