@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+import functools
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adcraft.ad_copy.baselines import NearestText, echo
@@ -19,12 +18,13 @@ from adcraft.errors import DatasetError
 from adcraft.inference.bundle import Bundle, open_bundle
 from adcraft.inference.generator import Generator
 from adcraft.settings import EvaluateSettings
+from adcraft.training.faults import explained_cause
+from adcraft.training.heartbeat import told
 from adcraft.training.resources import DATA_CPUS
 from adcraft.workload import Record
 
-log = logging.getLogger(__name__)
-
 _NEAREST_ROWS = 100_000
+_MOST_WRITERS = 8
 _LABELS = {"model": "model", "echo": "echo of the name", "nearest": "nearest training text"}
 
 
@@ -50,24 +50,25 @@ def evaluate(bundle: Bundle, dataset: PreparedDataset, settings: EvaluateSetting
     """Generate for the test split on the connected Ray, and score.
 
     Raises:
-        DatasetError: the test split is empty.
+        DatasetError: the test split, or the one to copy the nearest text from, is empty.
+        BundleError, SettingsError: see ``generate_all``.
     """
+    for split in ("test", "train"):
+        if not dataset.manifest.splits[split].rows:
+            raise DatasetError(
+                f"The {split} split of {dataset.name}/{dataset.version} is empty; prepare more products."
+            )
     records = list(islice(dataset.rows("test"), settings.rows or None))
-    if not records:
-        raise DatasetError(
-            f"The test split of {dataset.name}/{dataset.version} is empty; prepare more products."
-        )
     references = [record["target"] or "" for record in records]
-    log.info("generating for %d test products", len(records))
     generated, seconds = generate_all(bundle, records, settings)
-    log.info("finding the nearest training texts")
-    fields = bundle.manifest.prompt.fields
-    nearest = NearestText(_evenly(dataset, "train", _NEAREST_ROWS), fields)
-    texts = {"model": generated, "echo": echo(records), "nearest": nearest.texts(records)}
-    scores = {
-        name: {"rouge_l": round(rouge_l(side, references), 4), "chrf": round(chrf(side, references), 2)}
-        for name, side in texts.items()
-    }
+    with told("finding the nearest training texts"):
+        nearest = NearestText(_evenly(dataset, "train", _NEAREST_ROWS), bundle.manifest.prompt.fields)
+        texts = {"model": generated, "echo": echo(records), "nearest": nearest.texts(records)}
+    with told("scoring"):
+        scores = {
+            name: {"rouge_l": round(rouge_l(side, references), 4), "chrf": round(chrf(side, references), 2)}
+            for name, side in texts.items()
+        }
     samples = [
         {
             "product": record["product_name"] or "",
@@ -82,29 +83,33 @@ def evaluate(bundle: Bundle, dataset: PreparedDataset, settings: EvaluateSetting
 def generate_all(
     bundle: Bundle, records: Sequence[Record], settings: EvaluateSettings
 ) -> tuple[list[str], float]:
-    """The model's text for each record, in order, by an actor pool; and engine seconds in total."""
-    import ray.data
+    """The model's text for each record, in order, by an actor pool; and engine seconds in total.
 
-    rows = pa.Table.from_pylist([dict(record) for record in records])
-    rows = rows.append_column("row", pa.array(range(len(records)), pa.int64()))
-    cpus = int(ray.cluster_resources().get("CPU", 1))
-    outputs = (
-        ray.data.from_arrow(rows)
-        .repartition(max(cpus, -(-len(records) // 256)))
-        .map_batches(
-            _Writer,
-            fn_constructor_args=(str(bundle.path), settings.compute_type),
-            batch_size=settings.batch_size,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=max(1, min(cpus - 1, 8))),
-            num_cpus=1 if cpus > 1 else DATA_CPUS,
-        )
-        .take_all()
-    )
-    texts = [""] * len(records)
-    for output in outputs:
-        texts[output["row"]] = output["text"]
-    return texts, float(sum(output["seconds"] for output in outputs))
+    Raises:
+        BundleError: a worker could not load the bundle.
+        SettingsError: its hardware does not support ``evaluate.compute_type``.
+    """
+    import ray
+    from ray.exceptions import RayError
+    from ray.util import ActorPool
+
+    batches = [
+        records[start : start + settings.batch_size] for start in range(0, len(records), settings.batch_size)
+    ]
+    free = int(ray.available_resources().get("CPU", 0))
+    writer = ray.remote(num_cpus=1 if free else DATA_CPUS)(_Writer)
+    writers = max(1, min(free, len(batches), _MOST_WRITERS))
+    pool = ActorPool([writer.remote(bundle.path, settings.compute_type) for _ in range(writers)])
+    texts: list[str] = []
+    seconds = 0.0
+    with told(f"generating for {len(records)} test products", lambda: f"{len(texts)} done"):
+        try:
+            for written, taken in pool.map(lambda actor, batch: actor.write.remote(batch), batches):
+                texts += written
+                seconds += taken
+        except RayError as error:
+            raise explained_cause(error) or error from None
+    return texts, seconds
 
 
 def table(evaluation: Evaluation) -> str:
@@ -116,23 +121,24 @@ def table(evaluation: Evaluation) -> str:
 
 
 class _Writer:
-    """One engine of the pool."""
+    """One engine of the pool; loaded at its first batch, since what a constructor raises reaches nobody
+    but as the death of its process.
+    """
 
-    def __init__(self, bundle: str, compute_type: str) -> None:
-        self._generator = Generator.load(open_bundle(Path(bundle)), compute_type=compute_type)
+    def __init__(self, bundle: Path, compute_type: str) -> None:
+        self._bundle = bundle
+        self._compute_type = compute_type
 
-    def __call__(self, batch: pa.Table) -> dict[str, Any]:
-        import time
+    @functools.cached_property
+    def _generator(self) -> Generator:
+        return Generator.load(open_bundle(self._bundle), compute_type=self._compute_type)
 
-        records: list[Mapping[str, str | None]] = batch.drop_columns(["row"]).to_pylist()
+    def write(self, records: Sequence[Record]) -> tuple[list[str], float]:
+        """The text for each record, and the engine's seconds."""
+        generator = self._generator
         started = time.perf_counter()
-        generations = self._generator.generate(records)
-        seconds = time.perf_counter() - started
-        return {
-            "row": batch["row"].to_numpy(),
-            "text": [generation.texts[0] for generation in generations],
-            "seconds": [seconds / len(records)] * len(records),
-        }
+        generations = generator.generate(records)
+        return [generation.texts[0] for generation in generations], time.perf_counter() - started
 
 
 def _evenly(dataset: PreparedDataset, split: str, limit: int) -> list[dict[str, str | None]]:

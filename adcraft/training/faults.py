@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Mapping
 from typing import Any
 
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayError
 from ray.train import ControllerError, TrainingFailedError, UserCallback, WorkerGroupError
 
 from adcraft.errors import AdcraftError, StorageError, TrainingError
@@ -27,6 +27,15 @@ class GiveUp(UserCallback):
                 raise error
             if disk_is_full(error):
                 raise StorageError(f"The disk is full: {_first_line(error)}. Free space, and run it again.")
+
+
+def explained_cause(error: BaseException | None) -> AdcraftError | None:
+    """The error of ours that Ray, which carried it here from another process, has wrapped in its own."""
+    while error is not None:
+        if isinstance(error, AdcraftError) and not isinstance(error, RayError):
+            return error
+        error = getattr(error, "cause", None) or error.__cause__
+    return None
 
 
 def portable(error: Exception) -> Exception:

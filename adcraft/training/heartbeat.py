@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 log = logging.getLogger(__name__)
 
@@ -14,14 +14,14 @@ LINE_INTERVAL_S = 5.0
 
 
 @contextlib.contextmanager
-def told(what: str) -> Iterator[None]:
-    """Say ``what`` is done now, and again every few seconds until it is."""
+def told(what: str, so_far: Callable[[], str] = str) -> Iterator[None]:
+    """Say ``what`` is done now, and again every few seconds until it is, with what there is so far."""
     log.info("%s", what)
     begun, over = time.monotonic(), threading.Event()
 
     def repeat() -> None:
         while not over.wait(LINE_INTERVAL_S):
-            log.info("%s (%.0f s)", what, time.monotonic() - begun)
+            log.info("%s (%.0f s) %s", what, time.monotonic() - begun, so_far())
 
     thread = threading.Thread(target=repeat, name="adcraft-told", daemon=True)
     thread.start()
