@@ -52,7 +52,7 @@ class ArrowParser:
 
     max_row_bytes: int
 
-    def parse(self, chunk: bytes) -> RawRows:
+    def parse(self, chunk: bytes, *, is_first: bool = False) -> RawRows:
         """The rows of one chunk."""
         table = pa.ipc.open_stream(pa.BufferReader(chunk)).read_all()
         columns = {name: _texts(table[name]) for name in table.column_names}

@@ -167,10 +167,10 @@ def _open_text(
         json_parser = JsonParser(settings.max_row_bytes)
         whole = sample[: sample.rfind("\n") + 1] or sample
         header = tuple(json_parser.parse(whole.encode("utf-8", "surrogateescape")).columns)
-        return JsonLinesFile(name, size, header, stream, json_parser)
+        return JsonLinesFile(name, size, header, json_parser, stream)
     delimiter, header = sniff(sample, name, settings.delimiter, rules)
     parser = CsvParser(header, delimiter, settings.max_row_bytes)
-    return CsvFile(name, size, header, stream, parser)
+    return CsvFile(name, size, header, parser, stream)
 
 
 def _sample(stream: TextStream) -> str:

@@ -13,7 +13,7 @@ from typing_extensions import override
 from adcraft.data.arrow_format import CHUNK_ROWS, ArrowParser, table_chunks
 from adcraft.data.csv_format import CsvParser, csv_chunks
 from adcraft.data.json_format import JsonParser, line_chunks
-from adcraft.data.rows import RawRows
+from adcraft.data.rows import ChunkParser
 from adcraft.data.text_stream import TextStream, unreadable
 
 
@@ -25,11 +25,13 @@ class FeedFile(ABC):
         name: relative to the source; rows are named after it.
         size_bytes: its size.
         header: its columns; of JSON Lines, those in its beginning.
+        parser: of its chunks.
     """
 
     name: str
     size_bytes: int
     header: tuple[str, ...]
+    parser: ChunkParser
 
     @property
     @abstractmethod
@@ -54,17 +56,13 @@ class FeedFile(ABC):
             FeedError: it can't be read.
         """
 
-    @abstractmethod
-    def parse(self, chunk: bytes, *, is_first: bool) -> RawRows:
-        """The rows of one chunk; ``is_first`` for the file's first."""
-
 
 @dataclass(frozen=True)
 class CsvFile(FeedFile):
     """A CSV file."""
 
-    stream: TextStream
     parser: CsvParser
+    stream: TextStream
 
     @property
     @override
@@ -85,17 +83,13 @@ class CsvFile(FeedFile):
     def chunks(self) -> Iterator[bytes]:
         return csv_chunks(self.stream.pieces(), self.parser.delimiter)
 
-    @override
-    def parse(self, chunk: bytes, *, is_first: bool) -> RawRows:
-        return self.parser.parse(chunk, is_first=is_first)
-
 
 @dataclass(frozen=True)
 class JsonLinesFile(FeedFile):
     """A file of JSON Lines."""
 
-    stream: TextStream
     parser: JsonParser
+    stream: TextStream
 
     @property
     @override
@@ -111,17 +105,13 @@ class JsonLinesFile(FeedFile):
     def chunks(self) -> Iterator[bytes]:
         return line_chunks(self.stream.pieces())
 
-    @override
-    def parse(self, chunk: bytes, *, is_first: bool) -> RawRows:
-        return self.parser.parse(chunk)
-
 
 @dataclass(frozen=True)
 class ParquetFile(FeedFile):
     """A Parquet file."""
 
-    path: str
     parser: ArrowParser
+    path: str
 
     @property
     @override
@@ -135,7 +125,3 @@ class ParquetFile(FeedFile):
                 yield from table_chunks(file.iter_batches(CHUNK_ROWS, columns=list(self.header)))
         except (OSError, pa.ArrowException) as error:
             raise unreadable(self.path, error) from None
-
-    @override
-    def parse(self, chunk: bytes, *, is_first: bool) -> RawRows:
-        return self.parser.parse(chunk)

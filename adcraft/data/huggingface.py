@@ -13,7 +13,6 @@ from typing_extensions import override
 
 from adcraft.data.arrow_format import CHUNK_ROWS, ArrowParser, readable_columns, table_chunks
 from adcraft.data.feed_file import FeedFile
-from adcraft.data.rows import RawRows
 from adcraft.errors import FeedError
 
 if TYPE_CHECKING:
@@ -26,8 +25,8 @@ _HUB_TIMEOUT_S = 10
 class HubSplit(FeedFile):
     """One split of a dataset, in the local cache of the node that opened it."""
 
-    dataset: Dataset
     parser: ArrowParser
+    dataset: Dataset
 
     @property
     @override
@@ -43,10 +42,6 @@ class HubSplit(FeedFile):
         }
         tables = self.dataset.select_columns(list(self.header)).with_format("arrow").iter(CHUNK_ROWS)
         yield from table_chunks(batch for table in tables for batch in _named(table, names).to_batches())
-
-    @override
-    def parse(self, chunk: bytes, *, is_first: bool) -> RawRows:
-        return self.parser.parse(chunk)
 
 
 def _named(table: pa.Table, names: Mapping[str, list[str]]) -> pa.Table:

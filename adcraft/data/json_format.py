@@ -42,7 +42,7 @@ class JsonParser:
 
     max_row_bytes: int
 
-    def parse(self, chunk: bytes) -> RawRows:
+    def parse(self, chunk: bytes, *, is_first: bool = False) -> RawRows:
         """The rows of one chunk. The columns are the keys of all its rows."""
         records: list[dict[str, Any]] = []
         positions: list[int] = []

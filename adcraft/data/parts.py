@@ -22,6 +22,7 @@ from typing_extensions import override
 
 from adcraft.data.feed_file import FeedFile
 from adcraft.data.refining import KEY_TYPE, RefinedRows, RowRules
+from adcraft.data.rows import ChunkParser
 from adcraft.data.storage import disk_errors_explained
 
 _TASK_BYTES = 64 << 20
@@ -125,12 +126,12 @@ class PartWriter:
     """The task of the first pass, for ``map_batches``.
 
     Attributes:
-        files: of the feed.
+        parsers: of the feed's files.
         rules: what makes a row good.
         folder: where parts are written; every node sees it.
     """
 
-    files: Sequence[FeedFile]
+    parsers: Sequence[ChunkParser]
     rules: RowRules
     folder: str
 
@@ -143,7 +144,7 @@ class PartWriter:
         assert isinstance(index, int)
         assert isinstance(number, int)
         assert isinstance(data, bytes)
-        rows = self.rules.refine(self.files[index].parse(data, is_first=number == 0))
+        rows = self.rules.refine(self.parsers[index].parse(data, is_first=number == 0))
         reasons: dict[str, int] = {}
         for fault in rows.faults:
             reasons[fault.reason] = reasons.get(fault.reason, 0) + 1

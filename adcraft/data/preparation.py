@@ -77,7 +77,7 @@ def _first_pass(plan: Plan, space: Workspace) -> list[Part]:
 
     files = plan.feed.files
     progress = Progress("judged")
-    writer = PartWriter(files, plan.rules, str(space.parts))
+    writer = PartWriter([file.parser for file in files], plan.rules, str(space.parts))
     dataset = ray.data.read_datasource(FeedDatasource(files), num_cpus=READ_CPUS).map_batches(
         writer,
         batch_size=None,

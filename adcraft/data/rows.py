@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -42,6 +43,13 @@ class RawRows:
     positions: Sequence[int]
     columns: Mapping[str, pa.StringArray]
     faults: list[Fault] = field(default_factory=list)
+
+
+class ChunkParser(Protocol):
+    """Makes rows of a chunk, on any node: it needs nothing of the file that the chunk comes from."""
+
+    def parse(self, chunk: bytes, *, is_first: bool) -> RawRows:
+        """The rows of one chunk; ``is_first`` for a file's first."""
 
 
 def text_array(values: Sequence[str | None]) -> pa.StringArray:

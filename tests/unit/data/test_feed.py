@@ -26,7 +26,7 @@ def read(feed: Feed) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for file in feed.files:
         for number, chunk in enumerate(file.chunks()):
-            raw = file.parse(chunk, is_first=number == 0)
+            raw = file.parser.parse(chunk, is_first=number == 0)
             assert not raw.faults
             found.setdefault(file.name, []).extend(pa.table(dict(raw.columns)).to_pylist())
     return found
@@ -106,7 +106,7 @@ def test_bad_json_lines_are_set_aside(tmp_path: Path) -> None:
     ]
     (tmp_path / "feed.jsonl").write_bytes(b"\n".join(lines))
     (file,) = look(tmp_path, max_row_bytes=1024, encoding="utf-8").files
-    raw = file.parse(b"".join(file.chunks()), is_first=True)
+    raw = file.parser.parse(b"".join(file.chunks()), is_first=True)
     assert [fault.reason for fault in raw.faults] == [
         "not JSON", "not an object", "encoding", "NUL bytes", "row too large", "row too large",
     ]  # fmt: skip
