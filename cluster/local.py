@@ -16,16 +16,17 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from adcraft import console
 from adcraft.errors import AdcraftError, ClusterError, TrainingError
 from cluster.leash import Leash
-from cluster.ports import LOOPBACK, free_ports
+from cluster.ports import LOOPBACK, free_ports, is_free
 
 START_S = 90
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,28 @@ def local_head(num_cpus: int = 0, dashboard_port: int = 0) -> Iterator[LocalHead
 
 @contextlib.contextmanager
 def _start(folder: Path, num_cpus: int, dashboard_port: int) -> Iterator[LocalHead]:
+    """A head on free ports; on others again, where somebody took one of them before Ray did."""
     token_file = folder / "token"
     token_file.touch(mode=0o600)
     token_file.write_text(secrets.token_hex(32), encoding="utf-8")
-    port, client, agent, dashboard = free_ports(0, 0, 0, dashboard_port)
+    for attempt in range(1, _ATTEMPTS + 1):
+        ports = free_ports(0, 0, 0, dashboard_port)
+        with contextlib.ExitStack() as running:
+            try:
+                head = _launch(folder, num_cpus, token_file, ports, running)
+            except ClusterError:
+                running.close()
+                if attempt < _ATTEMPTS and not all(is_free(port) for port in ports):
+                    continue
+                raise
+            yield head
+            return
+
+
+def _launch(
+    folder: Path, num_cpus: int, token_file: Path, ports: Sequence[int], running: contextlib.ExitStack
+) -> LocalHead:
+    port, client, agent, dashboard = ports
     address, url = f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{dashboard}"
     access = {
         "RAY_ADDRESS": address,
@@ -107,12 +126,12 @@ def _start(folder: Path, num_cpus: int, dashboard_port: int) -> Iterator[LocalHe
         *([f"--num-cpus={num_cpus}"] if num_cpus else []),
     ]  # fmt: skip
     own = {name: value for name, value in environment.items() if name != "RAY_ADDRESS"}
-    with Leash(command, environment=own, log=folder / "head.log") as leash:
-        head = LocalHead(address, url, token_file, access, environment, leash)
-        # Jobs are taken by the dashboard, and run by the node's agent, which may be there later.
-        _wait_for(f"{url}/api/version", head)
-        _wait_for(f"http://{LOOPBACK}:{agent}/api/local_raylet_healthz", head)
-        yield head
+    leash = running.enter_context(Leash(command, environment=own, log=folder / "head.log"))
+    head = LocalHead(address, url, token_file, access, environment, leash)
+    # Jobs are taken by the dashboard, and run by the node's agent, which may be there later.
+    _wait_for(f"{url}/api/version", head)
+    _wait_for(f"http://{LOOPBACK}:{agent}/api/local_raylet_healthz", head)
+    return head
 
 
 def _environment(access: Mapping[str, str]) -> dict[str, str]:

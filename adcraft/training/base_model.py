@@ -38,6 +38,7 @@ def write_base(
     Raises:
         BaseModelError: the base can't be had or is not a T5.
     """
+    _without_progress_bars()
     if settings.base == SCRATCH:
         tokenizer = train_tokenizer(texts(), settings.scratch.vocabulary, slot_tokens)
         log.info("trained a tokenizer of %d tokens on the feed", len(tokenizer))
@@ -59,6 +60,7 @@ def load_model(folder: Path, pretrained: bool, seed: int) -> T5ForConditionalGen
     import torch
     from transformers import T5Config, T5ForConditionalGeneration
 
+    _without_progress_bars()
     torch.manual_seed(seed)
     if not pretrained:
         return T5ForConditionalGeneration(T5Config.from_pretrained(folder))
@@ -88,6 +90,13 @@ def scratch_config(settings: ScratchSettings, vocabulary: int) -> T5Config:
         feed_forward_proj="gated-gelu",
         **common,
     )
+
+
+def _without_progress_bars() -> None:
+    """Of loading and saving, which take a second; the hub draws its own for what takes longer."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
 
 
 def _load_pretrained(base: str, revision: str) -> tuple[PreTrainedTokenizerFast, T5ForConditionalGeneration]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -44,9 +45,7 @@ class EncodedSplit:
         """Stream it by Ray Data, beside workers that hold most CPUs. What is small enough is read once
         and streamed from Ray's memory, so that no epoch waits for reading tasks to start.
         """
-        import ray.data
-
-        stream = ray.data.read_parquet(str(self.folder), num_cpus=DATA_CPUS)
+        stream = _ray_data().read_parquet(str(self.folder), num_cpus=DATA_CPUS)
         return stream.materialize() if self.tokens <= _TOKENS_IN_MEMORY else stream
 
 
@@ -98,12 +97,10 @@ def encode(
 def _write(
     files: Sequence[Path], workload: Workload, tokenizer: Path, prompt: PromptSettings, folder: Path
 ) -> None:
-    import ray.data
-
     aside = folder.with_name(f".{folder.name}-partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    ray.data.read_parquet([str(file) for file in files], num_cpus=DATA_CPUS).map_batches(
+    _ray_data().read_parquet([str(file) for file in files], num_cpus=DATA_CPUS).map_batches(
         functools.partial(_encode_batch, workload=workload.name, tokenizer=str(tokenizer), prompt=prompt),
         batch_format="pyarrow",
         batch_size=1024,
@@ -127,6 +124,15 @@ def _open(folder: Path, what: str) -> EncodedSplit:
         for column in batch.columns
     )
     return EncodedSplit(folder, rows, tokens)
+
+
+def _ray_data() -> Any:
+    """The module, whose import puts its every step on the terminal."""
+    import ray.data
+
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+    return ray.data
 
 
 def _encode_batch(table: pa.Table, workload: str, tokenizer: str, prompt: PromptSettings) -> pa.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from cluster.local import LocalHead, local_head
+from cluster.ports import free_port, free_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's sockets")]
 
@@ -44,6 +46,19 @@ def result(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
     assert lines, done.stdout
     found: dict[str, object] = json.loads(lines[-1])
     return found
+
+
+def test_a_port_taken_between_choice_and_start_costs_a_second_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        choices = [[free_port(), taken.getsockname()[1], free_port(), free_port()]]
+        monkeypatch.setattr(
+            "cluster.local.free_ports", lambda *wanted: choices.pop() if choices else free_ports(*wanted)
+        )
+        with local_head(num_cpus=1) as head:
+            assert not choices
+            assert head.leash.poll() is None
 
 
 def test_the_head_listens_on_this_machine_alone_and_hides_its_token(head: LocalHead) -> None:

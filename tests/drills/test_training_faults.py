@@ -1,0 +1,186 @@
+"""Training that is killed, interrupted, left without MLflow or disk: it ends as if nothing had happened."""
+
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.drills.training_job import EPOCHS, Traces, TrainingJob
+from tests.mlflow_server import Server
+from tests.prepared import write_prepared
+
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
+
+Start = Callable[..., TrainingJob]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start jobs; whatever they leave is ended after the test."""
+    jobs: list[TrainingJob] = []
+
+    def start(home: Path, *overrides: str) -> TrainingJob:
+        if not (home / "data").exists():
+            write_prepared(home / "data", rows=2000)
+        jobs.append(TrainingJob(home, *overrides))
+        return jobs[-1]
+
+    yield start
+    for job in jobs:
+        job.stop()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[int, float]]]:
+    """What a run logs that nothing happens to."""
+    home = tmp_path_factory.mktemp("undisturbed")
+    write_prepared(home / "data", rows=2000)
+    job = TrainingJob(home)
+    try:
+        assert job.end() == 0, job.said
+    finally:
+        job.stop()
+    traces = Traces(f"sqlite:///{home}/mlflow.db")
+    return {metric: traces.history(metric) for metric in ("epoch", "validation_loss", "step/loss")}
+
+
+def assert_as_undisturbed(
+    uri: str, undisturbed: dict[str, list[tuple[int, float]]], *, same_losses: bool = True
+) -> None:
+    """The same epochs and steps, each logged once; the same losses; one finished run, one version."""
+    traces = Traces(uri)
+    assert traces.status == "FINISHED"
+    assert traces.versions() == ["1"]
+    for metric, expected in undisturbed.items():
+        found = traces.history(metric)
+        assert [step for step, _ in found] == [step for step, _ in expected], metric
+        if same_losses:
+            assert [value for _, value in found] == pytest.approx([v for _, v in expected], rel=1e-3), metric
+    assert traces.artifacts() == {"bundle", "learning_curve.png", "samples.json", "settings.json"}
+
+
+def test_worker_killed_in_the_middle_of_an_epoch(start: Start, tmp_path: Path, undisturbed) -> None:
+    job = start(tmp_path / "home")
+    job.wait_for_the_middle_of_an_epoch()
+    job.kill_a_worker()
+    assert job.end() == 0, job.said
+    assert "Traceback" not in job.said
+    assert_as_undisturbed(f"sqlite:///{job.home}/mlflow.db", undisturbed)
+    job.assert_nothing_is_left()
+
+
+def test_worker_killed_where_none_may_fail_ends_in_a_sentence(
+    start: Start, tmp_path: Path, undisturbed
+) -> None:
+    job = start(tmp_path / "home", "train.max_failures=0")
+    job.wait_for_the_middle_of_an_epoch()
+    job.kill_a_worker()
+    assert job.end() == 6, job.said
+    assert job.result["error"].startswith("A training worker failed and train.max_failures is 0: ")
+    assert "Run it again to go on from the last checkpoint." in job.result["error"]
+    assert "Traceback" not in job.said
+    assert Traces(f"sqlite:///{job.home}/mlflow.db").status == "FAILED"
+    again = start(job.home)
+    assert again.end() == 0, again.said
+    assert "epoch 1 done" not in again.said
+    assert_as_undisturbed(f"sqlite:///{job.home}/mlflow.db", undisturbed)
+
+
+@pytest.mark.parametrize("whole_group", [True, False], ids=["whole group", "driver alone"])
+def test_job_killed_at_once(start: Start, tmp_path: Path, undisturbed, whole_group: bool) -> None:
+    job = start(tmp_path / "home")
+    job.wait_for_the_middle_of_an_epoch()
+    if whole_group:
+        job.send_to_all(signal.SIGKILL)
+    else:
+        job.process.kill()
+    assert job.end() == -signal.SIGKILL
+    job.assert_nothing_is_left()
+    assert Traces(f"sqlite:///{job.home}/mlflow.db").status == "RUNNING"
+    again = start(job.home)
+    assert again.end() == 0, again.said
+    assert "epoch 1 done" not in again.said, "it began again instead of going on"
+    assert again.result["aliases"] == ["champion"]
+    assert_as_undisturbed(f"sqlite:///{job.home}/mlflow.db", undisturbed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_job_interrupted(start: Start, tmp_path: Path, undisturbed, number: signal.Signals) -> None:
+    job = start(tmp_path / "home")
+    job.wait_for_the_middle_of_an_epoch()
+    if number == signal.SIGINT:
+        job.send_to_all(number)
+    else:
+        job.process.send_signal(number)
+    assert job.end() == 130, job.said
+    assert job.result["error"].startswith("Interrupted")
+    assert "Traceback" not in job.said
+    job.assert_nothing_is_left()
+    assert Traces(f"sqlite:///{job.home}/mlflow.db").status == "KILLED"
+    again = start(job.home)
+    assert again.end() == 0, again.said
+    assert "epoch 1 done" not in again.said
+    assert_as_undisturbed(f"sqlite:///{job.home}/mlflow.db", undisturbed)
+
+
+@pytest.mark.parametrize(
+    "words", ["starting a local Ray", "encoding the train split", "starting the workers"]
+)
+def test_job_interrupted_early(start: Start, tmp_path: Path, words: str) -> None:
+    job = start(tmp_path / "home")
+    job.wait_for(words)
+    time.sleep(1)
+    job.send_to_all(signal.SIGINT)
+    assert job.end() == 130, job.said
+    assert "Traceback" not in job.said
+    job.assert_nothing_is_left()
+
+
+def test_mlflow_server_killed_for_ten_seconds(start: Start, tmp_path: Path, undisturbed) -> None:
+    (tmp_path / "server").mkdir()
+    server = Server(tmp_path / "server")
+    try:
+        server.wait()
+        job = start(tmp_path / "home", f"tracking.uri={server.uri}")
+        job.wait_for("epoch 1 done")
+        server.leash.stop()
+        time.sleep(10)
+        server.restart()
+        assert job.end() == 0, job.said
+        assert "Metrics wait, and training goes on" in job.said
+        assert_as_undisturbed(server.uri, undisturbed)
+    finally:
+        server.leash.stop()
+
+
+def test_disk_full_at_a_checkpoint(start: Start, tmp_path: Path, undisturbed) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(home)], check=False)
+    if mounted.returncode:
+        pytest.skip("a small file system can be mounted by root only")
+    try:
+        job = start(home)
+        job.wait_for("epoch 1 done")
+        filler = home / "filler"
+        with filler.open("wb") as file:
+            file.truncate(0)
+            subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=16k"], check=False, capture_output=True)
+        assert job.end() == 9, job.said
+        assert "full" in job.result["error"]
+        assert "Free space, and run it again." in job.result["error"]
+        assert "Traceback" not in job.said
+        job.assert_nothing_is_left()
+        filler.unlink()
+        again = start(home)
+        assert again.end() == 0, again.said
+        assert again.result["metrics"]["epoch"] <= EPOCHS
+        assert_as_undisturbed(f"sqlite:///{home}/mlflow.db", undisturbed)
+        assert not list((home / "train").rglob("*partial*"))
+    finally:
+        shutil.copytree(home, tmp_path / "copy", ignore_dangling_symlinks=True, dirs_exist_ok=True)
+        subprocess.run(["umount", "-l", str(home)], check=True)
