@@ -93,7 +93,7 @@ class Demo:
                 raise ClusterError(f"{results['failed']} of {len(results['results'])} products got no copy.")
             return {"products": results["succeeded"], "seconds": seconds, "steps": self.screen.seconds}
         self.screen.say(f"From feed to copy in {seconds:.0f} s.\n")
-        self.screen.next(self._links(head))
+        self.screen.next(self._links(head, trained))
         self._stay({"Ray": head.leash, "MLflow": mlflow, "The server": server})
         return None
 
@@ -175,17 +175,27 @@ class Demo:
             self.screen.provenance(model)
         return results
 
-    def _links(self, head: LocalHead) -> list[tuple[str, str]]:
+    def _links(self, head: LocalHead, trained: dict[str, Any]) -> list[tuple[str, str]]:
         url = f"http://{self.settings.serve.host}:{self.settings.serve.port}"
         product = '{"brand": "Nike", "product_name": "Running Shoes"}'
         return [
             ("Try it", f"{url}/docs"),
             ("or", f"curl {url}/predict -H 'content-type: application/json' -d '{product}'"),
-            ("MLflow", f"{self.mlflow_url} (the run, its curves and samples, the registered model)"),
+            ("MLflow", f"{self._run_page(trained['run_id'])} (the run, its curves and samples)"),
+            ("", f"{self.mlflow_url}/#/models/{trained['model']} (the registered model, its versions)"),
             ("Ray dashboard", f"{head.dashboard_url} (asks for the token: cat {head.token_file})"),
             ("Your own feed", "make demo FEED=path/to/products.csv"),
             ("Ctrl-C", "ends all of it"),
         ]
+
+    def _run_page(self, run_id: str) -> str:
+        """MLflow's page about a run."""
+        import httpx
+
+        api = f"{self.mlflow_url}/api/2.0/mlflow/runs/get"
+        answer = httpx.get(api, params={"run_id": run_id}, timeout=30, trust_env=False).raise_for_status()
+        experiment = answer.json()["run"]["info"]["experiment_id"]
+        return f"{self.mlflow_url}/#/experiments/{experiment}/runs/{run_id}"
 
     def _stay(self, parts: dict[str, Leash]) -> None:
         with contextlib.suppress(KeyboardInterrupt):

@@ -111,7 +111,8 @@ def _launch(
     address, url = f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{dashboard}"
     access = {
         "RAY_ADDRESS": address,
-        "RAY_API_SERVER_ADDRESS": url,
+        "RAY_API_SERVER_ADDRESS": url,  # of 'ray job'
+        "RAY_DASHBOARD_ADDRESS": url,  # of 'serve'
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token_file),
         # By this, Ray takes the loopback address as the node's, so nothing listens elsewhere.

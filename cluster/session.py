@@ -26,6 +26,8 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
 }
+_LOCAL_ENVIRONMENT = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""By this, Ray takes the loopback address as the node's, and listens there alone."""
 
 
 @contextlib.contextmanager
@@ -39,14 +41,14 @@ def ray_session(settings: Settings) -> Iterator[None]:
     Raises:
         ClusterError: the address can't be reached, or a local Ray does not start.
     """
-    for name, value in _ENVIRONMENT.items():
+    address = settings.ray.address or os.environ.get("RAY_ADDRESS", "")
+    for name, value in (_ENVIRONMENT if address else {**_ENVIRONMENT, **_LOCAL_ENVIRONMENT}).items():
         os.environ.setdefault(name, value)
     import ray
 
     if ray.is_initialized():
         yield
         return
-    address = settings.ray.address or os.environ.get("RAY_ADDRESS", "")
     on_sigterm = signal.getsignal(signal.SIGTERM)
     with contextlib.nullcontext() if address else _session_folder() as folder:
         try:

@@ -14,6 +14,7 @@ from adcraft.registry import ModelVersion, Registry
 from adcraft.workloads import get_workload
 from serve_app.args import ServeArgs
 from serve_app.batching import MicroBatcher
+from serve_app.loopback import listen_where_ray_does
 from serve_app.messages import Failure, GeneratorInfo, Job, Reply
 from serve_app.schemas import EngineInfo, Model, TrainedInfo
 
@@ -33,6 +34,7 @@ class GeneratorReplica:
             BundleError: the bundle is incomplete or was changed.
         """
         started = time.monotonic()
+        listen_where_ray_does()
         os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the engine's threads are all that it may have
         serve = args.serve
         registry = Registry(args.tracking.uri, args.tracking.model)

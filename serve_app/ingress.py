@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adcraft.settings import ServeSettings
 from serve_app.faults import ApiError, not_ready
+from serve_app.loopback import listen_where_ray_does
 from serve_app.messages import GeneratorInfo, Job, Reply
 from serve_app.schemas import Model
 
@@ -27,6 +28,7 @@ class Ingress:
     """Serve calls ``__serve_build_asgi_app__`` in the replica, so nothing of FastAPI is pickled."""
 
     def __init__(self, generators: DeploymentHandle[Any], settings: ServeSettings) -> None:
+        listen_where_ray_does()
         self._generators = ServeGenerators(generators, settings)
         self._settings = settings
 

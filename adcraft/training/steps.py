@@ -18,10 +18,11 @@ from adcraft.training.optimizer import ScaledAdamW
 def loss_sum(model: torch.nn.Module, batch: Batch, device: torch.device, smoothing: float) -> torch.Tensor:
     """Cross-entropy summed (not averaged) over the batch's target tokens."""
     labels = batch.labels.to(device)
+    core: Any = unwrapped(model)
     logits = model(
         input_ids=batch.input_ids.to(device),
         attention_mask=batch.attention_mask.to(device),
-        labels=labels,
+        decoder_input_ids=core.prepare_decoder_input_ids_from_labels(labels),  # with labels it counts a loss too
         use_cache=False,
     ).logits
     return functional.cross_entropy(

@@ -15,6 +15,7 @@ import pytest
 
 from cluster.local import LocalHead, local_head
 from cluster.ports import free_port, free_ports
+from tests.listeners import LOOPBACKS, addresses_listened_on
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's sockets")]
 
@@ -63,13 +64,7 @@ def test_a_port_taken_between_choice_and_start_costs_a_second_start(monkeypatch:
 
 def test_the_head_listens_on_this_machine_alone_and_hides_its_token(head: LocalHead) -> None:
     processes = psutil.Process(head.leash.pid).children(recursive=True)
-    listening = {
-        connection.laddr.ip
-        for process in processes
-        for connection in process.net_connections()
-        if connection.status == psutil.CONN_LISTEN
-    }
-    assert listening <= {"127.0.0.1", "::ffff:127.0.0.1"}
+    assert addresses_listened_on(processes) <= LOOPBACKS
     assert head.token_file.stat().st_mode & 0o777 == 0o600
     assert head.token_file.parent.stat().st_mode & 0o777 == 0o700
     assert not any(head.token in argument for process in processes for argument in process.cmdline())

@@ -22,6 +22,7 @@ from ray.serve.schema import ServeDeploySchema
 
 from cluster.local import LocalHead, local_head
 from cluster.ports import free_port
+from tests.listeners import LOOPBACKS, addresses_listened_on
 from tests.tiny_model import tiny_home
 
 pytestmark = pytest.mark.e2e
@@ -137,6 +138,7 @@ def test_serves_until_interrupted_and_leaves_nothing(home: Path, tmp_path: Path)
             assert answer.json()["creative"] == "Meet Running Shoes by Nike."
             assert answer.json()["model"] == line["model"]
             started = psutil.Process(process.pid).children(recursive=True)
+            assert addresses_listened_on([psutil.Process(process.pid), *started]) <= LOOPBACKS
             process.send_signal(signal.SIGINT)
             assert process.wait(120) == 0, (tmp_path / "stderr").read_text()
         finally:
@@ -186,7 +188,7 @@ def test_serve_deploy_with_the_shipped_yaml(head: LocalHead, tmp_path: Path) -> 
     tree["http_options"]["port"] = port = free_port()
     config = tmp_path / "serve.yaml"
     config.write_text(yaml.safe_dump(tree), encoding="utf-8")
-    access = {**head.environment, "RAY_DASHBOARD_ADDRESS": head.dashboard_url}
+    access = dict(head.environment)
     serve_command(access, "deploy", str(config))
     url, deadline = f"http://127.0.0.1:{port}/predict", time.monotonic() + 150
     while time.monotonic() < deadline:
@@ -199,3 +201,4 @@ def test_serve_deploy_with_the_shipped_yaml(head: LocalHead, tmp_path: Path) -> 
     assert yaml.safe_load(status)["applications"]["adcraft"]["status"] == "RUNNING", status
     assert answer.json()["creative"] == "Meet Running Shoes by Nike."
     assert answer.json()["model"]["alias"] == "champion"
+    assert addresses_listened_on(psutil.Process(head.leash.pid).children(recursive=True)) <= LOOPBACKS

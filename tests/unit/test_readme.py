@@ -62,6 +62,10 @@ def test_a_documented_command_exists(document: str, command: str) -> None:
             check_module(module, arguments)
         case ["ray", "job", "submit", *options]:
             check_module(options[options.index("-m") + 1], options[options.index("-m") + 2 :])
+        case ["serve", "deploy", config]:
+            assert (ROOT / config).is_file()
+        case ["serve", "status"]:
+            pass
         case ["curl", url, *_]:
             assert url.startswith("http://127.0.0.1:8000/")
         case ["export", *assignments]:
