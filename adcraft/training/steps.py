@@ -22,7 +22,8 @@ def loss_sum(model: torch.nn.Module, batch: Batch, device: torch.device, smoothi
     logits = model(
         input_ids=batch.input_ids.to(device),
         attention_mask=batch.attention_mask.to(device),
-        decoder_input_ids=core.prepare_decoder_input_ids_from_labels(labels),  # with labels it counts a loss too
+        # Given labels, it would compute a loss of its own as well.
+        decoder_input_ids=core.prepare_decoder_input_ids_from_labels(labels),
         use_cache=False,
     ).logits
     return functional.cross_entropy(
