@@ -79,6 +79,7 @@ def _start_local(num_cpus: int, folder: Path) -> None:
     ray.init(
         address="local",
         num_cpus=num_cpus or None,
+        include_dashboard=False,  # its processes take a training worker's cores from it now and then
         log_to_driver=False,
         logging_level=logging.WARNING,
         _temp_dir=str(folder),
