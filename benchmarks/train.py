@@ -1,6 +1,6 @@
 """Ray Train beside a plain torch loop: the same model, rows, batches and optimizer.
 
-    python -m benchmarks.train [--rows 1400] [--rounds 5]
+    python -m benchmarks.train [--rows 1100] [--rounds 5]
 
 Each round trains one epoch three ways, in turn: a plain loop in a process of its own with all cores, one
 Ray Train worker with all cores, and Ray Train workers of one core each that share every global batch.
@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, default=1400)
+    parser.add_argument("--rows", type=int, default=1100)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens-per-batch", type=int, default=1536)
     parser.add_argument("--plain", type=Path, help=argparse.SUPPRESS)
