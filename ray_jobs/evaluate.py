@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -56,5 +57,6 @@ def run(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
         "dataset_version": dataset.version,
         "rows": evaluation.rows,
         "scores": evaluation.scores,
+        "naming": {field: asdict(found) for field, found in evaluation.naming.items()},
         "seconds_per_copy": round(evaluation.seconds_per_copy, 5),
     }

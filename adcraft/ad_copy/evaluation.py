@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from adcraft.ad_copy.baselines import NearestText, echo
+from adcraft.ad_copy.naming import Naming, naming
 from adcraft.ad_copy.scoring import chrf, rouge_l
 from adcraft.data.dataset import PreparedDataset
 from adcraft.errors import DatasetError
@@ -36,12 +37,14 @@ class Evaluation:
         rows: test products.
         scores: for ``model`` and the baselines ``echo`` and ``nearest``, ``rouge_l`` (0 to 1) and
             ``chrf`` (0 to 100).
+        naming: how the model's copies spell ``brand`` and ``product_name``.
         seconds_per_copy: engine time of one copy in a batch, of one thread.
         samples: product, reference and each side's text, for people to look at.
     """
 
     rows: int
     scores: dict[str, dict[str, float]]
+    naming: dict[str, Naming]
     seconds_per_copy: float
     samples: list[dict[str, str]]
 
@@ -77,7 +80,7 @@ def evaluate(bundle: Bundle, dataset: PreparedDataset, settings: EvaluateSetting
         }
         for index, record in enumerate(records[:50])
     ]
-    return Evaluation(len(records), scores, seconds / len(records), samples)
+    return Evaluation(len(records), scores, naming(generated, records), seconds / len(records), samples)
 
 
 def generate_all(
@@ -113,10 +116,15 @@ def generate_all(
 
 
 def table(evaluation: Evaluation) -> str:
-    """The scores as an aligned table."""
+    """The scores as an aligned table, and how the copies spell names."""
     lines = [f"{'':24}{'ROUGE-L':>9}{'chrF':>9}"]
     for name, score in evaluation.scores.items():
         lines.append(f"{_LABELS[name]:24}{score['rouge_l']:9.3f}{score['chrf']:9.1f}")
+    for field, found in evaluation.naming.items():
+        words = field.replace("_", " ")
+        lines.append(
+            f"{words}: in {found.named} of {evaluation.rows} copies, spelled exactly in {found.exact}"
+        )
     return "\n".join(lines)
 
 

@@ -35,11 +35,14 @@ def test_line_of_json_has_every_sides_scores(trained: TrainedHome, evaluated: Jo
 
 
 def test_table_is_printed_before_it(evaluated: Job) -> None:
-    title, header, *rows, _ = evaluated.out.splitlines()
+    title, header, *rows, brand, name, _ = evaluated.out.splitlines()
     assert title == "ad_copy version 1 on 20 untouched test products"
     assert header.split() == ["ROUGE-L", "chrF"]
     assert [row[:24].strip() for row in rows] == ["model", "echo of the name", "nearest training text"]
     assert all(0 <= float(row.split()[-1]) <= 100 for row in rows)
+    found = evaluated.result["naming"]
+    assert brand == "brand: in {named} of 20 copies, spelled exactly in {exact}".format(**found["brand"])
+    assert name.startswith("product name: in ")
 
 
 def test_scores_and_samples_land_in_the_models_run(
