@@ -68,7 +68,8 @@ class EvaluationRecord(_Frozen):
         rows: scored.
         products: that the rows are of; they are what the bootstrap draws.
         left_out: rows of the test split that a model had learnt from.
-        scores: of each side, by metric.
+        labels: of the sides, for people.
+        scores: of each side, by metric; what a baseline can't have is left out.
         gains: of ``model`` over ``against``, by metric; above zero is better, except where the metric
             has no direction.
         not_compared: metric: why it has no gain.
@@ -87,6 +88,7 @@ class EvaluationRecord(_Frozen):
     settings: dict[str, Any]
     evaluated_at: str
     metrics: dict[str, MetricNote]
+    labels: dict[str, str]
     scores: dict[str, dict[str, Estimate]]
     gains: dict[str, Estimate]
     not_compared: dict[str, str]
@@ -96,6 +98,21 @@ class EvaluationRecord(_Frozen):
     def confidence(self) -> float:
         """Of the intervals, 0 to 1."""
         return float(self.settings["confidence"])
+
+    @property
+    def title(self) -> str:
+        """What was evaluated on what, in a few words."""
+        against = f" against version {self.against.version}" if self.against else ""
+        left_out = f" ({self.left_out} left out)" if self.left_out else ""
+        return (
+            f"{self.registered_model} version {self.model.version}{against} on {self.rows} untouched test "
+            f"products{left_out}"
+        )
+
+    @property
+    def page_file(self) -> str:
+        """The artifact that shows it to people, in the run of ``model``."""
+        return page_file(self.against.version if self.against else None)
 
     def to_json(self) -> str:
         """The text that ``read`` reads."""
@@ -125,5 +142,5 @@ def record_file(against: str | None) -> str:
 
 
 def page_file(against: str | None) -> str:
-    """The artifact that shows it to people."""
+    """The artifact that shows the same to people."""
     return record_file(against).removesuffix("json") + "html"
