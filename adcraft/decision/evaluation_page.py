@@ -17,6 +17,7 @@ th { background: #f3f5f8; } td.figure { white-space: nowrap; font-variant-numeri
 small { color: #667080; } .better { color: #17703c; } .worse { color: #a3242b; }
 svg { display: block; } td.copy { overflow-wrap: anywhere; }
 """
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _WIDTH, _HEIGHT = 180, 18
 
 
@@ -26,8 +27,7 @@ def page(record: EvaluationRecord) -> str:
         [
             "<!DOCTYPE html>",
             '<html lang="en"><head><meta charset="utf-8">',
-            '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-            "style-src 'unsafe-inline'\">",
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             f"<title>{escape(record.title)}</title><style>{_STYLE}</style></head><body>",
             f"<h1>{escape(record.title)}</h1>",
             *_about(record),
