@@ -223,12 +223,16 @@ class Registry:
 
     def read_text(self, version: ModelVersion, file: str) -> str | None:
         """A text in the run that made a version; None if it has none such."""
-        folder = str(Path(file).parent)
+        if file not in self.files(version, str(Path(file).parent)):
+            return None
         with explained(self._uri, f"reading {file}"), tempfile.TemporaryDirectory() as aside:
-            if file not in {found.path for found in self._client.list_artifacts(version.run_id, folder)}:
-                return None
             fetched = Path(self._client.download_artifacts(version.run_id, file, aside))
             return fetched.read_text(encoding="utf-8")
+
+    def files(self, version: ModelVersion, folder: str) -> list[str]:
+        """The paths of what lies in a folder of the run that made a version."""
+        with explained(self._uri, f"reading the run of {version.name} version {version.version}"):
+            return [found.path for found in self._client.list_artifacts(version.run_id, folder)]
 
     def log_scores(self, version: ModelVersion, scores: Mapping[str, float]) -> None:
         """Add test scores to the run that made a version, as ``test/<name>``."""

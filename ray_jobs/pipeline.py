@@ -51,8 +51,7 @@ class _Pipeline:
         settings = _with(self._settings, "data", version=prepared["version"])
         trained = self._stage("train", lambda: _run("train", settings))
         version, is_champion = trained["model_version"], "champion" in trained["aliases"]
-        evaluated = _with(settings, "evaluate", model=version, against="none" if is_champion else "")
-        self._stage("evaluate", lambda: _run("evaluate", evaluated))
+        self._stage("evaluate", lambda: _evaluate(settings, version, is_champion=is_champion))
         decided = _with(settings, "promote", challenger=version)
         promoted = self._stage(
             "promote", lambda: _nothing_to_promote(version) if is_champion else _run("promote", decided)
@@ -96,6 +95,19 @@ def _prepare(settings: Settings) -> Result:
     if before and before == Inputs.of(settings.data, settings.workload):  # else it changed meanwhile
         before.became(result["version"])
     return result
+
+
+def _evaluate(settings: Settings, version: str, *, is_champion: bool) -> Result:
+    """Against the champion; one that is champion has been, or is alone."""
+    from adcraft.decision.evaluation_record import FOLDER
+    from adcraft.registry import Registry
+
+    if is_champion:
+        registry = Registry(settings.tracking.uri, settings.tracking.model)
+        if found := registry.files(registry.resolve(version), FOLDER):
+            return {"model_version": version, "found": found, "reused": True}
+    against = "none" if is_champion else ""
+    return _run("evaluate", _with(settings, "evaluate", model=version, against=against))
 
 
 def _nothing_to_promote(version: str) -> Result:

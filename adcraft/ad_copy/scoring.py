@@ -72,7 +72,7 @@ def slot_accuracy(templates: Sequence[str], records: Sequence[Record]) -> Floats
     """
     rows = []
     for template, record in zip(templates, records, strict=True):
-        wanted = set(tokens_in(as_template(canonical(record["target"] or "", record), record)))
+        wanted = set(tokens_in(as_template(record["target"] or "", record)))
         known = wanted & _slots(record).keys()
         rows.append((len(known & set(tokens_in(template))), len(known)))
     return np.array(rows, float).reshape(-1, 2)
@@ -108,8 +108,8 @@ def loss(likelihoods: Sequence[tuple[float, int]]) -> Floats:
 
 
 def as_template(copy: str, record: Record) -> str:
-    """``copy`` with the product's brand, name, price and numbers as slot tokens."""
-    template, _ = delexicalise(copy, anchors_of(record), _slots(record))
+    """``copy`` with the product's brand, name, price and numbers as slot tokens, however it spells them."""
+    template, _ = delexicalise(canonical(copy, record), anchors_of(record), _slots(record))
     return template
 
 
