@@ -6,7 +6,7 @@ import argparse
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -228,9 +228,10 @@ def test_a_promotion_that_was_killed_half_way_is_completed(
         raise KeyboardInterrupt
 
     move = Registry.move_aliases
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(Registry, "move_aliases", killed)
-        promote(shop.settings)
+        with pytest.raises(KeyboardInterrupt):
+            promote(shop.settings)
     assert shop.aliases() == {"champion": "1", "challenger": "2", "previous": "1"}
     promote(shop.settings)
     assert shop.aliases() == {"champion": "2", "previous": "1"}
@@ -255,36 +256,29 @@ def test_aliases_that_somebody_moves_meanwhile_are_left_alone(
     assert shop.aliases() == {"champion": "3", "challenger": "3"}
 
 
-@pytest.fixture
-def together() -> Iterator[Callable[[list[Callable[[], Any]]], list[Any]]]:
+def together(*calls: Callable[[], Any]) -> list[Any]:
     """Calls at the same time; what each returned or raised."""
+    outcomes: list[Any] = [None] * len(calls)
+    start = threading.Barrier(len(calls), timeout=60)
 
-    def run(calls: list[Callable[[], Any]]) -> list[Any]:
-        outcomes: list[Any] = [None] * len(calls)
-        start = threading.Barrier(len(calls), timeout=60)
+    def call(index: int) -> None:
+        start.wait()
+        try:
+            outcomes[index] = calls[index]()
+        except AdcraftError as error:
+            outcomes[index] = error
 
-        def call(index: int) -> None:
-            start.wait()
-            try:
-                outcomes[index] = calls[index]()
-            except AdcraftError as error:
-                outcomes[index] = error
-
-        threads = [threading.Thread(target=call, args=(index,)) for index in range(len(calls))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return outcomes
-
-    yield run
+    threads = [threading.Thread(target=call, args=(index,)) for index in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
 
 
-def test_of_two_promotions_at_once_one_is_done(
-    shop: Shop, together: Callable[[list[Callable[[], Any]]], list[Any]]
-) -> None:
+def test_of_two_promotions_at_once_one_is_done(shop: Shop) -> None:
     shop.evaluate(BETTER)
-    outcomes = together([lambda: promote(shop.settings)] * 2)
+    outcomes = together(lambda: promote(shop.settings), lambda: promote(shop.settings))
     (done,) = [outcome for outcome in outcomes if not isinstance(outcome, AdcraftError)]
     (late,) = [outcome for outcome in outcomes if isinstance(outcome, AdcraftError)]
     assert done.decision.action == "promote"
@@ -294,14 +288,12 @@ def test_of_two_promotions_at_once_one_is_done(
     assert len(shop.trail("2")) == 1
 
 
-def test_two_challengers_at_once_leave_one_champion(
-    shop: Shop, together: Callable[[list[Callable[[], Any]]], list[Any]]
-) -> None:
+def test_two_challengers_at_once_leave_one_champion(shop: Shop) -> None:
     shop.train()
     shop.evaluate(BETTER)
     shop.evaluate(BETTER, model="3")
     second, third = (shop.with_(f"promote.challenger={version}") for version in "23")
-    outcomes = together([lambda: promote(second), lambda: promote(third)])
+    outcomes = together(lambda: promote(second), lambda: promote(third))
     (done,) = [outcome for outcome in outcomes if not isinstance(outcome, AdcraftError)]
     (late,) = [outcome for outcome in outcomes if isinstance(outcome, AdcraftError)]
     assert f"against version {done.decision.after}, the champion" in str(late)  # not evaluated against it
