@@ -180,6 +180,24 @@ class Registry:
                 for alias, version in self._client.get_registered_model(self._model).aliases.items()
             }
 
+    def check_aliases(self, seen: Mapping[str, str]) -> None:
+        """Make sure that all aliases are as they were ``seen``.
+
+        Raises:
+            AliasError: somebody else moved them; the message says which.
+        """
+        found = self.aliases()
+        moves = ", ".join(
+            f"{alias} was {seen.get(alias, 'nothing')} and is {found.get(alias, 'nothing')}"
+            for alias in sorted({*seen, *found})
+            if seen.get(alias) != found.get(alias)
+        )
+        if moves:
+            raise AliasError(
+                f"Somebody else moved the aliases of {self._model} at the same time: {moves}. Look at them, "
+                "and decide again."
+            )
+
     def move_aliases(self, seen: Mapping[str, str], to: Mapping[str, str | None]) -> None:
         """Point aliases elsewhere, in this order; None removes one.
 
@@ -194,17 +212,14 @@ class Registry:
             AliasError: somebody else moved them meanwhile.
             TrackingError: MLflow does not answer or refuses.
         """
-        if (found := self.aliases()) != seen:
-            raise AliasError(self._moved(seen, found))
+        self.check_aliases(seen)
         with explained(self._uri, f"moving the aliases of {self._model}"):
             for alias, version in to.items():
                 if version is None:
                     self._client.delete_registered_model_alias(self._model, alias)
                 else:
                     self._client.set_registered_model_alias(self._model, alias, version)
-        wanted = {alias: version for alias, version in {**seen, **to}.items() if version is not None}
-        if (found := self.aliases()) != wanted:
-            raise AliasError(self._moved(wanted, found))
+        self.check_aliases({alias: version for alias, version in {**seen, **to}.items() if version})
 
     def tags(self, version: ModelVersion) -> dict[str, str]:
         """A version's tags."""
@@ -255,17 +270,6 @@ class Registry:
             run_name=found.tags.get(_RUN_NAME_TAG, ""),
             artifact_uri=found.source or "",
             dataset_version=found.tags.get(_DATASET_TAG, ""),
-        )
-
-    def _moved(self, expected: Mapping[str, str], found: Mapping[str, str]) -> str:
-        moves = ", ".join(
-            f"{alias} was {expected.get(alias, 'nothing')} and is {found.get(alias, 'nothing')}"
-            for alias in sorted({*expected, *found})
-            if expected.get(alias) != found.get(alias)
-        )
-        return (
-            f"Somebody else moved the aliases of {self._model} at the same time: {moves}. Look at them, and "
-            "decide again."
         )
 
     def _nothing_called(self, wanted: str) -> str:

@@ -24,14 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
     """Decide, say why, and move the aliases if that is the decision."""
     from adcraft.decision.promotion import promote
-    from adcraft.decision.trail import told
+    from adcraft.decision.trail import in_words
 
     if arguments.force:
         rules = settings.promote.model_copy(update={"force": True})
         settings = settings.model_copy(update={"promote": rules})
     decided = promote(settings)
     decision = decided.decision
-    print(told(decision))
+    print(in_words(decision))
     return {
         "promoted": decision.action == "promote",
         "reused": decided.reused,

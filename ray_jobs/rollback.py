@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
     """Swap champion and previous."""
     from adcraft.decision.promotion import rollback
-    from adcraft.decision.trail import told
+    from adcraft.decision.trail import in_words
 
     decision = rollback(settings)
-    print(told(decision))
+    print(in_words(decision))
     return {"rolled_back": True, **decision.model_dump(mode="json", by_alias=True)}

@@ -18,7 +18,7 @@ from adcraft.decision.evaluation_record import Direction, Estimate
 
 Floats = npt.NDArray[np.float64]
 
-_CELLS_AT_ONCE = 16_000_000  # 128 MB of draws
+_CELLS_AT_ONCE = 8_000_000  # 64 MB of draws, and as much again as floats
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ def promote(settings: Settings) -> Decided:
                 return Decided(past[-1], reused=True)
             _write(registry, decision, challenger, None)
             return Decided(decision)
+        registry.check_aliases(seen)
         _write(registry, decision, challenger, champion)
         moves: dict[str, str | None] = {PREVIOUS: champion.version} if champion else {}
         moves[CHAMPION] = challenger.version

@@ -79,7 +79,7 @@ def trail(tags: Mapping[str, str]) -> list[Decision]:
     return decisions
 
 
-def told(decision: Decision) -> str:
+def in_words(decision: Decision) -> str:
     """The decision for people, a line for each reason."""
     version = f"{decision.model} version {decision.after}"
     instead = f" instead of version {decision.before}" if decision.before else ""

@@ -254,6 +254,7 @@ def test_aliases_that_somebody_moves_meanwhile_are_left_alone(
     with pytest.raises(AliasError, match=said):
         promote(shop.with_("promote.challenger=2"))
     assert shop.aliases() == {"champion": "3", "challenger": "3"}
+    assert shop.trail("2") == []
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:

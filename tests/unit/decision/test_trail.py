@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adcraft.decision.trail import Decision, now, told, trail, who
+from adcraft.decision.trail import Decision, now, in_words, trail, who
 from tests.evaluations import estimate
 
 
@@ -86,4 +86,4 @@ def test_who_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_told_to_people(values: dict[str, Any], head: str) -> None:
-    assert told(decision(**values)).splitlines() == [head, "  chrF is better."]
+    assert in_words(decision(**values)).splitlines() == [head, "  chrF is better."]
