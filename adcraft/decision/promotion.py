@@ -51,22 +51,8 @@ def promote(settings: Settings) -> Decided:
                 f"{challenger.name} version {challenger.version} is the champion already; there is nothing "
                 "to promote."
             )
-        record = _evaluation(registry, challenger, champion, forced=rules.force)
         past = trail(registry.tags(challenger))
-        verdict = _verdict(record, challenger, champion, rules, past)
-        decision = Decision(
-            action="promote" if verdict.better or rules.force else "refuse",
-            when=now(),
-            by=rules.by or who(),
-            model=challenger.name,
-            before=champion.version if champion else None,
-            after=challenger.version,
-            forced=rules.force,
-            reasons=verdict.reasons,
-            figures=verdict.figures,
-            rules=rules.model_dump(include={"primary", "margin", "guards"}),
-            evaluation=record.key if record else "",
-        )
+        decision = _decide(registry, challenger, champion, rules, past)
         if decision.action == "refuse":
             if past and past[-1].repeats(decision):
                 return Decided(past[-1], reused=True)
@@ -146,6 +132,30 @@ def _evaluation(
     raise TrackingError(
         f"There is no evaluation {what}, the champion. Make it first: python -m ray_jobs evaluate "
         f"--set evaluate.model={challenger.version}"
+    )
+
+
+def _decide(
+    registry: Registry,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    rules: PromoteSettings,
+    past: Sequence[Decision],
+) -> Decision:
+    record = _evaluation(registry, challenger, champion, forced=rules.force)
+    verdict = _verdict(record, challenger, champion, rules, past)
+    return Decision(
+        action="promote" if verdict.better or rules.force else "refuse",
+        when=now(),
+        by=rules.by or who(),
+        model=challenger.name,
+        before=champion.version if champion else None,
+        after=challenger.version,
+        forced=rules.force,
+        reasons=verdict.reasons,
+        figures=verdict.figures,
+        rules=rules.model_dump(include={"primary", "margin", "guards"}),
+        evaluation=record.key if record else "",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adcraft.decision.trail import Decision, now, in_words, trail, who
+from adcraft.decision.trail import Decision, in_words, now, trail, who
 from tests.evaluations import estimate
 
 
