@@ -24,11 +24,12 @@ def _gains(record: EvaluationRecord) -> list[str]:
     if not record.against:
         return []
     lines = ["", f"{'gain over ' + record.labels[AGAINST]:58}{record.confidence:.0%} interval"]
-    for name, gain in record.gains.items():
-        note = record.metrics[name]
+    for name, note in record.metrics.items():
+        if name in record.not_compared:
+            lines.append(f"{note.label:47}not compared: {record.not_compared[name]}")
+            continue
+        gain = record.gains[name]
         label = note.label if note.better else f"{note.label} (difference)"
         low, high = (f"{end:+.{note.digits}f}" for end in (gain.low, gain.high))
         lines.append(f"{label:47}{gain.value:+9.{note.digits}f}  {low} to {high}")
-    return lines + [
-        f"{record.metrics[name].label:47}not compared: {why}" for name, why in record.not_compared.items()
-    ]
+    return lines
