@@ -77,6 +77,7 @@ class EvaluationPlan:
             self.model.version.run_id,
             self.against.version.run_id if self.against else "",
             self.dataset.version,
+            self.left_out,
             self.settings.model_dump(include=_OUTCOME),
             __version__,
         ]
