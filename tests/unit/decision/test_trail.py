@@ -13,21 +13,19 @@ from tests.evaluations import estimate
 
 
 def decision(**values: Any) -> Decision:
-    return Decision(
-        **{
-            "action": "promote",
-            "when": "2026-01-02T03:04:05.000006Z",
-            "by": "anna@shop",
-            "model": "ad_copy",
-            "before": "1",
-            "after": "2",
-            "reasons": ("chrF is better.",),
-            "figures": {"chrf": estimate(1, 2, 3)},
-            "rules": {"primary": "chrf", "margin": 0.0, "guards": {}},
-            "evaluation": "abc",
-            **values,
-        }
-    )
+    fields: dict[str, Any] = {
+        "action": "promote",
+        "when": "2026-01-02T03:04:05.000006Z",
+        "by": "anna@shop",
+        "model": "ad_copy",
+        "before": "1",
+        "after": "2",
+        "reasons": ("chrF is better.",),
+        "figures": {"chrf": estimate(1, 2, 3)},
+        "rules": {"primary": "chrf", "margin": 0.0, "guards": {}},
+        "evaluation": "abc",
+    }
+    return Decision(**{**fields, **values})
 
 
 def test_one_line_of_json_that_says_from_and_to() -> None:

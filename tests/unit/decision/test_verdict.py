@@ -15,7 +15,8 @@ from tests.evaluations import evaluation
 
 
 def rules(**values: Any) -> PromoteSettings:
-    return PromoteSettings(**{"guards": {"slot_accuracy": 0.01}, **values})
+    guarded: dict[str, Any] = {"guards": {"slot_accuracy": 0.01}}
+    return PromoteSettings(**{**guarded, **values})
 
 
 def test_better_beyond_noise_and_worse_on_nothing() -> None:
