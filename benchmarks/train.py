@@ -1,10 +1,10 @@
 """Ray Train beside a plain torch loop: the same model, rows, batches and optimizer.
 
-    python -m benchmarks.train [--rows 1500] [--rounds 5]
+    python -m benchmarks.train [--rows 1100] [--rounds 5]
 
 Each round trains one epoch three ways, in turn: a plain loop in a process of its own with all cores, one
 Ray Train worker with all cores, and Ray Train workers of one core each that share every global batch.
-Steps are timed inside the loop, after the first few; starting processes is not counted on either side.
+Steps are timed inside the loop, from its tenth second on: before that, Ray still starts processes of its own.
 Batches differ a little in what fits into them, so a step's time is given per useful (non-padding) token.
 """
 
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,7 +40,7 @@ from benchmarks.report import Entry, write_report
 from cluster.session import ray_session
 
 _GOAL = 1.1
-_WARM_STEPS = 5
+_WARM_S = 10.0
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, default=1500)
+    parser.add_argument("--rows", type=int, default=1100)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens-per-batch", type=int, default=1536)
     parser.add_argument("--plain", type=Path, help=argparse.SUPPRESS)
@@ -137,11 +137,9 @@ def plain(folder: Path) -> float:
     generator = random.Random(plan.seed)
     generator.shuffle(rows)
     seen = tokens = 0
-    started = 0.0
-    groups = by_token_budget(rows, plan.tokens_per_batch, pool=2048, generator=generator)
-    for step, group in enumerate(groups):
-        if step == _WARM_STEPS:
-            started, tokens = time.perf_counter(), 0
+    ends = []
+    started = time.perf_counter()
+    for group in by_token_budget(rows, plan.tokens_per_batch, pool=2048, generator=generator):
         batch = collate(group, 0)
         train_step(
             model,
@@ -155,7 +153,8 @@ def plain(folder: Path) -> float:
         )
         seen += len(group)
         tokens += batch.tokens
-    return (time.perf_counter() - started) / tokens
+        ends.append((time.perf_counter() - started, tokens))
+    return seconds_per_token(ends)
 
 
 def by_ray(folder: Path, name: str, *, workers: int) -> float:
@@ -180,7 +179,11 @@ def by_ray(folder: Path, name: str, *, workers: int) -> float:
             "tokens_per_batch": plan.tokens_per_batch // workers,
         }
     )
-    clock = _StepClock()
+    ends: list[tuple[float, int]] = []
+
+    def note(events: list[Event]) -> None:
+        ends.extend((event["seconds"], event["tokens"]) for event in events if event["kind"] == "step")
+
     split = EncodedSplit(folder / "encoded", plan.rows, 0)
     fit(
         shared,
@@ -191,23 +194,16 @@ def by_ray(folder: Path, name: str, *, workers: int) -> float:
         name=name,
         keep_checkpoints=1,
         max_failures=0,
-        on_progress=clock.handle,
+        on_progress=note,
     )
-    return clock.seconds_per_token()
+    return seconds_per_token(ends)
 
 
-class _StepClock:
-    """Remembers when each step ended, in the worker's clock, and how many tokens it had trained on."""
-
-    def __init__(self) -> None:
-        self._ends: list[tuple[float, int]] = []
-
-    def handle(self, events: list[Event]) -> None:
-        self._ends += [(event["seconds"], event["tokens"]) for event in events if event["kind"] == "step"]
-
-    def seconds_per_token(self) -> float:
-        (start, before), (stop, after) = self._ends[_WARM_STEPS - 1], self._ends[-1]
-        return (stop - start) / (after - before)
+def seconds_per_token(ends: Sequence[tuple[float, int]]) -> float:
+    """Of the steps after the warm-up, given the seconds and tokens so far at the end of each step."""
+    start, before = next(end for end in ends if end[0] >= _WARM_S)
+    stop, after = ends[-1]
+    return (stop - start) / (after - before)
 
 
 def _in_own_process(folder: Path) -> float:

@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 _PR_SET_CHILD_SUBREAPER = 36
 _KILL_S = 10
+_LOST = 1
 
 
 class Leash:
@@ -46,6 +47,7 @@ class Leash:
         """
         self.log = log
         self._grace_s = grace_s
+        self._code: int | None = None
         with log.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cluster.leash", "--grace", str(grace_s), "--", *command],
@@ -64,7 +66,17 @@ class Leash:
 
     def poll(self) -> int | None:
         """The command's exit code, or None while it or anything that it started is there."""
-        return self._process.poll()
+        # Not by Popen.poll: a Ctrl-C that lands inside it leaves its lock taken, and Popen.wait then waits
+        # for ever. This may be broken off anywhere; the code is lost where that happens after waitpid.
+        if self._code is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                self._code = _LOST
+            else:
+                self._code = os.waitstatus_to_exitcode(status) if pid else None
+            self._process.returncode = self._code
+        return self._code
 
     def output(self) -> list[str]:
         """The lines written so far."""
@@ -78,11 +90,11 @@ class Leash:
     def stop(self) -> None:
         """End the command and all its processes, and return when they are gone."""
         self.pull()
-        try:
-            self._process.wait(self._grace_s + _KILL_S + 5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        deadline = time.monotonic() + self._grace_s + _KILL_S + 5
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                os.kill(self.pid, signal.SIGKILL)
+            time.sleep(0.02)
 
     def __enter__(self) -> Self:
         return self

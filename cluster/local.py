@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -130,7 +131,9 @@ def _launch(
     leash = running.enter_context(Leash(command, environment=own, log=folder / "head.log"))
     head = LocalHead(address, url, token_file, access, environment, leash)
     # Jobs are taken by the dashboard, and run by the node's agent, which may be there later.
-    _wait_for(f"{url}/api/version", head)
+    version = json.loads(_wait_for(f"{url}/api/version", head))
+    if version.get("session_name") != (folder / "ray" / "session_latest").resolve().name:
+        raise ClusterError(f"Another Ray answers at {url}. Wait until it has ended, or take another port.")
     _wait_for(f"http://{LOOPBACK}:{agent}/api/local_raylet_healthz", head)
     return head
 
@@ -148,15 +151,16 @@ def _environment(access: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _wait_for(url: str, head: LocalHead) -> None:
+def _wait_for(url: str, head: LocalHead) -> bytes:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {head.token}"})  # noqa: S310
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if head.leash.poll() is not None:
             raise ClusterError(f"Ray's head did not start: {_last_words(head)}")
-        with contextlib.suppress(OSError), direct.open(request, timeout=5):
-            return
+        with contextlib.suppress(OSError), direct.open(request, timeout=5) as answer:
+            content: bytes = answer.read()
+            return content
         time.sleep(0.1)
     raise ClusterError(f"Ray's head was not ready after {START_S} s: {_last_words(head)}")
 

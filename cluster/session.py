@@ -18,9 +18,9 @@ from adcraft.settings import Settings
 log = logging.getLogger(__name__)
 
 # Read by Ray when it is imported, so they are set before that. Without the first, a checkpoint that
-# was reported up to 2 s before a worker died is lost.
+# was reported up to 2 s before a worker died is lost; asking more often costs training time.
 _ENVIRONMENT = {
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_worker_niceness": "0",  # Ray's 15 lets whatever else runs push a training worker aside
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -79,6 +79,7 @@ def _start_local(num_cpus: int, folder: Path) -> None:
     ray.init(
         address="local",
         num_cpus=num_cpus or None,
+        include_dashboard=False,  # its processes take a training worker's cores from it now and then
         log_to_driver=False,
         logging_level=logging.WARNING,
         _temp_dir=str(folder),

@@ -95,6 +95,7 @@ def _result(record: EvaluationRecord, *, reused: bool) -> dict[str, Any]:
             side: {name: [score.low, score.high] for name, score in scores.items()}
             for side, scores in record.scores.items()
         },
+        "naming": record.naming,
         "gains": {name: gain.model_dump() for name, gain in record.gains.items()},
         "not_compared": record.not_compared,
         "seconds_per_copy": round(record.scores[MODEL]["seconds_per_copy"].value, 5),

@@ -22,8 +22,8 @@ def listen_where_ray_does() -> None:
 
     address = ray.util.get_node_ip_address()
     if ipaddress.ip_address(address).is_loopback:
-        # Serve has no setting for it (2.60).
-        replica.add_port_to_grpc_server = functools.partial(_at, address, replica.add_port_to_grpc_server)
+        internals: Any = replica  # Serve 2.60 has no setting for it
+        internals.add_port_to_grpc_server = functools.partial(_at, address, internals.add_port_to_grpc_server)
 
 
 def _at(host: str, add_port: Any, server: Any, address: str) -> int:

@@ -45,6 +45,7 @@ def evaluation(
             side: dict.fromkeys([name for name in NOTES if side != "echo" or name != "loss"], score)
             for side in sides
         },
+        naming={"brand": {"named": 7, "exact": 6}},
         gains={
             name: estimate(*gains.get(name, EQUAL))
             for name in NOTES

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import islice
 
 import pyarrow.parquet as pq
 
 from adcraft.ad_copy.baselines import NearestText, echo
 from adcraft.ad_copy.evaluation_plan import EvaluationPlan, Model
+from adcraft.ad_copy.naming import naming
 from adcraft.ad_copy.scoring import METRICS, loss, seconds, text_statistics
 from adcraft.ad_copy.writing import Written, without_target, write_all
 from adcraft.data.dataset import PreparedDataset
@@ -82,6 +84,7 @@ def evaluate(plan: EvaluationPlan) -> EvaluationRecord:
             side: {name: bootstrap.estimate(score) for name, score in of_side.items()}
             for side, of_side in scores.items()
         },
+        naming={field: asdict(found) for field, found in naming(copies[MODEL], records).items()},
         gains=gains,
         not_compared=not_compared,
         samples=_samples(plan, copies),

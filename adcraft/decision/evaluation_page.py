@@ -57,6 +57,8 @@ def _about(record: EvaluationRecord) -> Iterable[str]:
         f"Intervals hold {record.confidence:.0%} of {record.settings['resamples']} resamples of the products "
         "(paired bootstrap, Koehn 2004)."
     )
+    for line in record.naming_lines:
+        yield f"<br>{escape(line[0].upper() + line[1:])}."
     yield "</p>"
 
 

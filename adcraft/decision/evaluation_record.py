@@ -70,6 +70,8 @@ class EvaluationRecord(_Frozen):
         left_out: rows of the test split that a model had learnt from.
         labels: of the sides, for people.
         scores: of each side, by metric; what a baseline can't have is left out.
+        naming: for each field that names a product, in how many of the model's copies it stands
+            (``named``), and in how many of these as the record spells it (``exact``).
         gains: of ``model`` over ``against``, by metric; above zero is better, except where the metric
             has no direction.
         not_compared: metric: why it has no gain.
@@ -90,6 +92,7 @@ class EvaluationRecord(_Frozen):
     metrics: dict[str, MetricNote]
     labels: dict[str, str]
     scores: dict[str, dict[str, Estimate]]
+    naming: dict[str, dict[str, int]]
     gains: dict[str, Estimate]
     not_compared: dict[str, str]
     samples: tuple[Sample, ...]
@@ -108,6 +111,15 @@ class EvaluationRecord(_Frozen):
             f"{self.registered_model} version {self.model.version}{against} on {self.rows} untouched test "
             f"products{left_out}"
         )
+
+    @property
+    def naming_lines(self) -> list[str]:
+        """How the model's copies spell names, a line for each field."""
+        return [
+            f"{field.replace('_', ' ')}: in {found['named']} of {self.rows} copies, spelled exactly in "
+            f"{found['exact']}"
+            for field, found in self.naming.items()
+        ]
 
     @property
     def page_file(self) -> str:

@@ -8,7 +8,9 @@ _SHOWN = {"loss": "loss", "rouge_l": "ROUGE-L", "chrf": "chrF", "slot_accuracy":
 
 
 def table(record: EvaluationRecord) -> str:
-    """The main scores of each side, and below them the gains with their intervals."""
+    """The main scores of each side; below them how the copies spell names, and the gains with their
+    intervals.
+    """
     shown = {name: head for name, head in _SHOWN.items() if name in record.metrics}
     lines = [f"{'':24}" + "".join(f"{head:>9}" for head in shown.values())]
     for side, scores in record.scores.items():
@@ -17,7 +19,7 @@ def table(record: EvaluationRecord) -> str:
             for name in shown
         ]
         lines.append(f"{record.labels[side]:24}{''.join(cells)}")
-    return "\n".join([*lines, *_gains(record)])
+    return "\n".join([*lines, *record.naming_lines, *_gains(record)])
 
 
 def _gains(record: EvaluationRecord) -> list[str]:

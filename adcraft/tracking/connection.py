@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -50,6 +51,8 @@ def connect(uri: str) -> MlflowClient:
     check_answers(uri)
     from mlflow import MlflowClient
 
+    # It logs a traceback of each error that it then raises, and that explained() makes a sentence of.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     with explained(uri, "connecting"):
         if uri.startswith(_SQLITE):
             _create_sqlite(uri)

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -45,7 +45,7 @@ class EncodedSplit:
         """Stream it by Ray Data, beside workers that hold most CPUs. What is small enough is read once
         and streamed from Ray's memory, so that no epoch waits for reading tasks to start.
         """
-        stream = _ray_data().read_parquet(str(self.folder), num_cpus=DATA_CPUS)
+        stream = in_order(sorted(self.folder.glob("*.parquet")))
         return stream.materialize() if self.tokens <= _TOKENS_IN_MEMORY else stream
 
 
@@ -97,15 +97,17 @@ def encode(
 def _write(
     files: Sequence[Path], workload: Workload, tokenizer: Path, prompt: PromptSettings, folder: Path
 ) -> None:
+    from adcraft.training.parquet_sink import OrderedParquetSink
+
     aside = folder.with_name(f".{folder.name}-partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    _ray_data().read_parquet([str(file) for file in files], num_cpus=DATA_CPUS).map_batches(
+    in_order(files).map_batches(
         functools.partial(_encode_batch, workload=workload.name, tokenizer=str(tokenizer), prompt=prompt),
         batch_format="pyarrow",
         batch_size=1024,
         num_cpus=DATA_CPUS,
-    ).write_parquet(str(aside), ray_remote_args={"num_cpus": DATA_CPUS})
+    ).write_datasink(OrderedParquetSink(aside, _SCHEMA), ray_remote_args={"num_cpus": DATA_CPUS})
     aside.rename(folder)
 
 
@@ -126,13 +128,18 @@ def _open(folder: Path, what: str) -> EncodedSplit:
     return EncodedSplit(folder, rows, tokens)
 
 
-def _ray_data() -> Any:
-    """The module, whose import puts its every step on the terminal."""
+def in_order(files: Sequence[Path]) -> ray.data.Dataset:
+    """The rows of Parquet files, as a stream that keeps their order, read beside workers that hold most
+    CPUs.
+    """
     import ray.data
 
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-    return ray.data
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # its every step would be on the terminal
+    stream = ray.data.read_parquet([str(path) for path in files], num_cpus=DATA_CPUS)
+    # Without this, tasks that overtake each other swap their rows, and the same run gives another model.
+    stream.context.execution_options.preserve_order = True
+    return stream
 
 
 def _encode_batch(table: pa.Table, workload: str, tokenizer: str, prompt: PromptSettings) -> pa.Table:

@@ -7,7 +7,9 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
@@ -60,6 +62,26 @@ def test_a_port_taken_between_choice_and_start_costs_a_second_start(monkeypatch:
         with local_head(num_cpus=1) as head:
             assert not choices
             assert head.leash.poll() is None
+
+
+def test_a_dashboard_of_somebody_else_is_not_taken_for_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"version": "4", "session_name": "session_of_another"}')
+
+    other = ThreadingHTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    choices = [[free_port(), free_port(), free_port(), other.server_port]]
+    monkeypatch.setattr(
+        "cluster.local.free_ports", lambda *wanted: choices.pop() if choices else free_ports(*wanted)
+    )
+    with local_head(num_cpus=1) as head:
+        assert not choices
+        assert not head.dashboard_url.endswith(f":{other.server_port}")
+    other.shutdown()
+    other.server_close()
 
 
 def test_the_head_listens_on_this_machine_alone_and_hides_its_token(head: LocalHead) -> None:

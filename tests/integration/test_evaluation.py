@@ -63,7 +63,10 @@ def test_loss_is_near_that_of_training(trained: TrainedHome, evaluated: Job) -> 
 
 
 def test_table_is_printed_before_it(evaluated: Job) -> None:
-    title, header, *rows, _ = evaluated.out.splitlines()
+    title, header, *rows, brand, name, _ = evaluated.out.splitlines()
+    found = evaluated.result["naming"]
+    assert brand == "brand: in {named} of 20 copies, spelled exactly in {exact}".format(**found["brand"])
+    assert name.startswith("product name: in ")
     assert title == "ad_copy version 1 on 20 untouched test products"
     assert header.split() == ["loss", "ROUGE-L", "chrF", "slots"]
     assert [row[:24].strip() for row in rows] == ["version 1", "echo of the name", "nearest training text"]

@@ -101,6 +101,31 @@ def test_a_command_that_takes_too_long_to_stop_is_killed(tmp_path: Path) -> None
     assert leash.poll() == 128 + signal.SIGKILL
 
 
+def test_it_ends_however_often_polling_it_was_interrupted(tmp_path: Path) -> None:
+    class InterruptionError(Exception):
+        """What Ctrl-C is, but under this test's own name."""
+
+    def interrupt(*_: object) -> None:
+        raise InterruptionError
+
+    def poll_until_interrupted() -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0.0003)
+        while True:
+            leash.poll()
+
+    leash = Leash(["sleep", "600"], environment=os.environ, log=tmp_path / "log")
+    timed = signal.signal(signal.SIGPROF, interrupt)
+    try:
+        for _ in range(300):
+            with pytest.raises(InterruptionError):
+                poll_until_interrupted()
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, timed)
+        leash.stop()
+    assert leash.poll() == 128 + signal.SIGTERM
+
+
 def test_a_command_that_does_not_exist_says_so(tmp_path: Path) -> None:
     leash = Leash(["no-such-command"], environment=os.environ, log=tmp_path / "log")
     until(lambda: leash.poll() is not None)

@@ -62,7 +62,15 @@ def test_page_has_every_figure_and_sample() -> None:
     shown = Page(page(record))
     text = " ".join(shown.texts)
     assert "ad_copy version 2 against version 1 on 20 untouched test products" in text
-    for said in ("+2.0", "+1.0 to +3.0", "-0.200", "other tokenizers", "1000 resamples", "lower is better"):
+    for said in (
+        "+2.0",
+        "+1.0 to +3.0",
+        "-0.200",
+        "other tokenizers",
+        "1000 resamples",
+        "lower is better",
+        "Brand: in 7 of 20",
+    ):
         assert said in text
     assert shown.texts.count("Aera <Kurta>") == 5
     assert shown.elements.count("svg") == 3  # loss is not compared
@@ -96,16 +104,17 @@ def test_model_alone() -> None:
         "                             loss     chrF    slots",
         "version 2                   0.250      0.2    0.250",
         "echo of the name                -      0.2    0.250",
+        "brand: in 7 of 20 copies, spelled exactly in 6",
     ]
 
 
 def test_table_of_gains() -> None:
     lines = table(evaluation(chrf=(1, 2, 3), not_compared={"loss": "other tokenizers"})).splitlines()
     assert lines[2].split()[:2] == ["version", "1"]
-    assert lines[5].endswith("95% interval")
-    assert lines[6].split() == ["chrF,", "0", "to", "100", "+2.0", "+1.0", "to", "+3.0"]
-    assert lines[8].endswith("not compared: other tokenizers")
-    assert lines[9].startswith("characters (difference) ")
+    assert lines[6].endswith("95% interval")
+    assert lines[7].split() == ["chrF,", "0", "to", "100", "+2.0", "+1.0", "to", "+3.0"]
+    assert lines[9].endswith("not compared: other tokenizers")
+    assert lines[10].startswith("characters (difference) ")
 
 
 def test_record_comes_back_as_it_was() -> None:
