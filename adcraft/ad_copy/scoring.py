@@ -126,12 +126,13 @@ def chrf_score(sums: Floats) -> Floats:
     precision = np.where(counted, both / np.maximum(copy, 1), 0).sum(axis=-1) / orders
     recall = np.where(counted, both / np.maximum(reference, 1), 0).sum(axis=-1) / orders
     weighted = _CHRF_BETA**2 * precision + recall
-    return np.divide(
+    score: Floats = np.divide(
         100 * (1 + _CHRF_BETA**2) * precision * recall,
         weighted,
         out=np.zeros(weighted.shape),
         where=weighted > 0,
     )
+    return score
 
 
 METRICS: dict[str, Metric] = {

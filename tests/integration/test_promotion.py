@@ -16,6 +16,7 @@ from adcraft.decision import promotion
 from adcraft.decision.evaluation_record import record_file
 from adcraft.decision.promotion import promote, rollback
 from adcraft.decision.trail import Decision, trail
+from adcraft.decision.verdict import judge
 from adcraft.errors import AdcraftError, AliasError, SettingsError, TrackingError
 from adcraft.registry import Registry
 from adcraft.settings import Settings, load_settings
@@ -248,7 +249,6 @@ def test_aliases_that_somebody_moves_meanwhile_are_left_alone(
         shop.registry.move_aliases(shop.aliases(), {"champion": "3"})
         return judge(*arguments)
 
-    judge = promotion.judge
     monkeypatch.setattr(promotion, "judge", slow)
     said = r"Somebody else moved the aliases of model\d+ .*champion was 1 and is 3.*decide again"
     with pytest.raises(AliasError, match=said):

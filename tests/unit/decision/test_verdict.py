@@ -24,7 +24,10 @@ def test_better_beyond_noise_and_worse_on_nothing() -> None:
     assert verdict.better
     assert verdict.reasons == (
         "chrF, 0 to 100 is better: gain +3.2, 95% interval +1.1 to +5.3, all of it above the margin 0.",
-        "slots, share is not worse by more than 0.01: gain +0.000, 95% interval -0.500 to +0.500.",
+        (
+            "slots, share is not worse by more than 0.01 beyond noise: gain +0.000, 95% interval -0.500 to "
+            "+0.500."
+        ),
     )
     assert set(verdict.figures) == {"chrf", "slot_accuracy"}
     assert verdict.figures["chrf"].low == 1.1
