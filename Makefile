@@ -24,8 +24,8 @@ ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/var/home
 endif
 
-.PHONY: help setup demo smoke sample prepare train evaluate serve submit cluster mlflow \
-	check format test test-unit drills bench bench-prepare bench-train bench-engine hooks reference lock clean
+.PHONY: help setup demo smoke sample prepare train evaluate promote rollback pipeline serve submit cluster \
+	mlflow check format test test-unit drills bench bench-prepare bench-train bench-engine hooks reference lock clean
 
 ##@ Start here
 
@@ -47,9 +47,12 @@ smoke: setup ## The whole path at its smallest, by itself; fails if any step doe
 sample: setup ## Write a feed of invented products
 prepare: setup ## Feed to versioned dataset
 train: setup ## Dataset to fine-tuned T5, registered in MLflow
-evaluate: setup ## Score a registered model on the untouched test split
+evaluate: setup ## Score the challenger beside the champion on the untouched test split
+promote: setup ## Make the challenger champion, if it is better beyond noise
+rollback: setup ## Bring the previous champion back
+pipeline: setup ## Prepare, train, evaluate, promote; what has not changed is skipped
 
-sample prepare train evaluate:
+sample prepare train evaluate promote rollback pipeline:
 	@$(PYTHON) -m ray_jobs $@ $(ARGS)
 
 serve: setup ## Answer HTTP with the champion

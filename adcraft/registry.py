@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,19 +167,93 @@ class Registry:
                     raise
         return target
 
-    def log_evaluation(
-        self, version: ModelVersion, scores: Mapping[str, float], samples: Sequence[Mapping[str, str]]
-    ) -> None:
-        """Add test scores and samples to the run that made a version.
+    def aliases(self) -> dict[str, str]:
+        """Every alias and the version that it points to.
 
         Raises:
-            TrackingError: MLflow refused.
+            AliasError: no such model is registered.
+            TrackingError: MLflow does not answer.
         """
+        with explained(self._uri, f"reading the aliases of {self._model}"):
+            return {
+                alias: str(version)
+                for alias, version in self._client.get_registered_model(self._model).aliases.items()
+            }
+
+    def check_aliases(self, seen: Mapping[str, str]) -> None:
+        """Make sure that all aliases are as they were ``seen``.
+
+        Raises:
+            AliasError: somebody else moved them; the message says which.
+        """
+        found = self.aliases()
+        moves = ", ".join(
+            f"{alias} was {seen.get(alias, 'nothing')} and is {found.get(alias, 'nothing')}"
+            for alias in sorted({*seen, *found})
+            if seen.get(alias) != found.get(alias)
+        )
+        if moves:
+            raise AliasError(
+                f"Somebody else moved the aliases of {self._model} at the same time: {moves}. Look at them, "
+                "and decide again."
+            )
+
+    def move_aliases(self, seen: Mapping[str, str], to: Mapping[str, str | None]) -> None:
+        """Point aliases elsewhere, in this order; None removes one.
+
+        MLflow has no compare-and-set. So they are read just before and after: between processes that
+        hold no common lock, what slips through is told.
+
+        Args:
+            seen: all aliases as they were when it was decided.
+            to: alias to version.
+
+        Raises:
+            AliasError: somebody else moved them meanwhile.
+            TrackingError: MLflow does not answer or refuses.
+        """
+        self.check_aliases(seen)
+        with explained(self._uri, f"moving the aliases of {self._model}"):
+            for alias, version in to.items():
+                if version is None:
+                    self._client.delete_registered_model_alias(self._model, alias)
+                else:
+                    self._client.set_registered_model_alias(self._model, alias, version)
+        self.check_aliases({alias: version for alias, version in {**seen, **to}.items() if version})
+
+    def tags(self, version: ModelVersion) -> dict[str, str]:
+        """A version's tags."""
+        with explained(self._uri, f"reading {version.name} version {version.version}"):
+            return dict(self._client.get_model_version(self._model, version.version).tags)
+
+    def tag(self, version: str, key: str, value: str) -> None:
+        """Tag a version."""
+        with explained(self._uri, f"tagging {self._model} version {version}"):
+            self._client.set_model_version_tag(self._model, version, key, value)
+
+    def log_text(self, version: ModelVersion, text: str, file: str) -> None:
+        """Add a text to the run that made a version, or replace it there."""
+        with explained(self._uri, f"logging {file}"):
+            self._client.log_text(version.run_id, text, file)
+
+    def read_text(self, version: ModelVersion, file: str) -> str | None:
+        """A text in the run that made a version; None if it has none such."""
+        if file not in self.files(version, str(Path(file).parent)):
+            return None
+        with explained(self._uri, f"reading {file}"), tempfile.TemporaryDirectory() as aside:
+            fetched = Path(self._client.download_artifacts(version.run_id, file, aside))
+            return fetched.read_text(encoding="utf-8")
+
+    def files(self, version: ModelVersion, folder: str) -> list[str]:
+        """The paths of what lies in a folder of the run that made a version."""
+        with explained(self._uri, f"reading the run of {version.name} version {version.version}"):
+            return [found.path for found in self._client.list_artifacts(version.run_id, folder)]
+
+    def log_scores(self, version: ModelVersion, scores: Mapping[str, float]) -> None:
+        """Add test scores to the run that made a version, as ``test/<name>``."""
         with explained(self._uri, "logging an evaluation"):
             for name, value in scores.items():
                 self._client.log_metric(version.run_id, f"test/{name}", value)
-            columns = {key: [sample[key] for sample in samples] for key in (samples[0] if samples else {})}
-            self._client.log_table(version.run_id, columns, "evaluation.json")
 
     def _with_alias(self, version: str) -> ModelVersion:
         aliases = self._client.get_registered_model(self._model).aliases

@@ -10,7 +10,7 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -149,10 +149,41 @@ class TrackingSettings(Strict):
 class EvaluateSettings(Strict):
     """Scoring on the frozen test split."""
 
-    model: str = Field("champion", description="alias or version of the registered model")
+    model: str = Field(
+        "", description="alias or version to score; empty: the challenger, or the champion if there is none"
+    )
+    against: str = Field(
+        "", description="alias or version to compare it with; empty: the champion; 'none': nothing"
+    )
     rows: int = Field(0, ge=0, description="test products to score; 0: all")
     compute_type: str = Field("auto", description="of the engine: auto, float32, int8, ...")
     batch_size: int = Field(32, ge=1, description="products in one engine call")
+    resamples: int = Field(1000, ge=100, le=100_000, description="of the bootstrap over products")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="that an interval holds the true figure")
+    seed: int = Field(17, ge=0, description="of the resamples")
+    samples: int = Field(50, ge=0, description="products shown side by side in the report")
+    fresh: bool = Field(False, description="score again although this very evaluation was done before")
+
+
+class PromoteSettings(Strict):
+    """When a challenger becomes champion."""
+
+    challenger: str = Field("challenger", description="alias or version of the registered model")
+    primary: str = Field("chrf", description="metric of the evaluation that must be better")
+    margin: float = Field(
+        0, ge=0, description="of the primary metric; the lower end of the gain's interval must be above it"
+    )
+    guards: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=lambda: {
+            "rouge_l": 0.01,
+            "distinct_2": 0.02,
+            "slot_accuracy": 0.01,
+            "unsupported_numbers": 0.01,
+        },
+        description="metric: by how much it may be worse, in its own unit, beyond noise",
+    )
+    force: bool = Field(False, description="promote whatever the figures say; it is recorded")
+    by: str = Field("", description="who decides, for the record; empty: user@host")
 
 
 class ServeSettings(Strict):
@@ -197,6 +228,7 @@ class Settings(Strict):
     train: TrainSettings = TrainSettings()
     tracking: TrackingSettings = TrackingSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    promote: PromoteSettings = PromoteSettings()
     serve: ServeSettings = ServeSettings()
     ray: RaySettings = RaySettings()
 

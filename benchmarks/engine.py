@@ -141,7 +141,7 @@ def explain(
 
 def _products(settings: Settings, count: int) -> tuple[Bundle, list[str], list[list[int]]]:
     registry = Registry(settings.tracking.uri, settings.tracking.model)
-    version = registry.resolve(settings.evaluate.model)
+    version = registry.resolve(settings.evaluate.model or "champion")
     bundle = open_bundle(registry.download(version, Path(settings.home) / "models"))
     reference = bundle.manifest.dataset
     dataset = PreparedDataset.open(settings.data.root, reference.name, reference.version)

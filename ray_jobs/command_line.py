@@ -23,7 +23,10 @@ STAGES = {
     "sample": "write a feed of invented products",
     "prepare": "feed -> versioned dataset",
     "train": "dataset -> fine-tuned T5, registered in MLflow",
-    "evaluate": "score a registered model on the untouched test split, beside baselines",
+    "evaluate": "score the challenger on the untouched test split, beside champion and baselines",
+    "promote": "make the challenger champion, if it is better beyond noise",
+    "rollback": "bring the previous champion back",
+    "pipeline": "prepare, train, evaluate and promote; what has not changed is skipped",
 }
 
 

@@ -1,6 +1,7 @@
 """A small prepared dataset, written directly: for tests of what comes after preparing."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from adcraft.ad_copy.fields import FIELDS
 from adcraft.ad_copy.sample_feed.products import products
 from adcraft.data.dataset import MANIFEST, PreparedDataset
 from adcraft.data.manifest import SPLITS, DataFile, Manifest, RowCounts, Source, Split
+from adcraft.workload import Record
 
 COLUMNS = (*(field.name for field in FIELDS), "target", "target_field", "product_key", "source_row")
 _FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
@@ -21,15 +23,22 @@ def write_prepared(
     """Invented products with their ads, eight in ten of them to learn from; other splits than ``splits``
     stay empty.
     """
+    dealt = _dealt(rows, seed)
+    return write_records(root, {split: dealt[split] if split in splits else [] for split in SPLITS}, name)
+
+
+def write_records(
+    root: Path, splits: Mapping[str, Sequence[Record]], name: str = "products"
+) -> PreparedDataset:
+    """A dataset of these rows; a column that a row lacks is empty."""
     aside = root / name / "aside"
     files: dict[str, DataFile] = {}
     counts = {}
-    for split, records in _dealt(rows, seed).items():
-        kept = records if split in splits else []
+    for split, kept in splits.items():
         file = aside / split / "part-00000.parquet"
         file.parent.mkdir(parents=True)
         schema = pa.schema([(column, pa.string()) for column in COLUMNS])
-        pq.write_table(pa.Table.from_pylist(kept, schema), file)
+        pq.write_table(pa.Table.from_pylist(list(kept), schema), file)
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         files[f"{split}/{file.name}"] = DataFile(rows=len(kept), bytes=file.stat().st_size, sha256=digest)
         counts[split] = len(kept)

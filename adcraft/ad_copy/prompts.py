@@ -29,7 +29,7 @@ def prompt(record: Record, fields: tuple[str, ...]) -> Prompt:
     The name stands behind its own token with its words (and their slots), since a model can write
     about a name only if it can read it.
     """
-    anchors = _anchors(record)
+    anchors = anchors_of(record)
     slots = {
         token: value
         for token, value in ((BRAND, anchors.brand), (NAME, anchors.name), (PRICE, anchors.price))
@@ -64,7 +64,7 @@ def example(record: Record, fields: tuple[str, ...]) -> Example | None:
         return None
     shown = tuple(field for field in fields if field != record.get("target_field"))
     source = prompt(record, shown)
-    learnt, _slots = delexicalise(canonical(target, record), _anchors(record), source.slots)
+    learnt, _slots = delexicalise(canonical(target, record), anchors_of(record), source.slots)
     invented = {token for token in tokens_in(learnt) if token not in source.slots}
     if invented or _BARE_DIGIT.search(learnt):
         unwanted = re.compile("|".join([*map(re.escape, sorted(invented)), _BARE_DIGIT.pattern]))
@@ -83,7 +83,7 @@ def finish(text: str, slots: Mapping[str, str]) -> str:
 
 def canonical(text: str, record: Record) -> str:
     """``text`` with brand, name and price spelt as the record spells them."""
-    anchors = _anchors(record)
+    anchors = anchors_of(record)
     for value in (anchors.name, anchors.brand):
         if len(value) > 2 and value not in text and value.lower() in text.lower():
             whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)", re.IGNORECASE)
@@ -93,6 +93,15 @@ def canonical(text: str, record: Record) -> str:
         spellings = "|".join(map(re.escape, written))
         text = re.sub(rf"(?<![\d.,])(?:{spellings})(?![.,]?\d)", lambda _: anchors.price, text)
     return text
+
+
+def anchors_of(record: Record) -> Anchors:
+    """The strings of a record that have a slot of their own."""
+    return Anchors(
+        brand=record.get("brand") or "",
+        name=record.get("product_name") or "",
+        price=record.get("price") or "",
+    )
 
 
 def _respelt(value: str, is_brand: bool, found: re.Match[str]) -> str:
@@ -107,11 +116,3 @@ def _without(text: str, missing: str) -> str:
     """
     led = rf"(?:\b(?:by|from|for|at|of|with|in|only|just)\s+)*(?:{missing})(?:['’]s\b)?"
     return re.sub(r"\s+(?=[\s.,;:!?…]|$)", "", re.sub(led, "", text, flags=re.IGNORECASE)).lstrip()
-
-
-def _anchors(record: Record) -> Anchors:
-    return Anchors(
-        brand=record.get("brand") or "",
-        name=record.get("product_name") or "",
-        price=record.get("price") or "",
-    )

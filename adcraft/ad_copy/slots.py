@@ -21,13 +21,13 @@ NUMBERS = tuple(f"<n{index}>" for index in range(1, 25))
 SLOT_TOKENS = (BRAND, NAME, PRICE, *NUMBERS)
 
 _TOKEN = re.compile("|".join(re.escape(token) for token in SLOT_TOKENS))
-# A number with its inner separators; letters around it stay text: "T20" is "T" and a number. A run
-# is cut after 32 characters, so one absurd number can't become one absurd slot.
-_NUMBER = re.compile(r"\d(?:[\d.,]{0,30}\d)?")
+NUMBER = re.compile(r"\d(?:[\d.,]{0,30}\d)?")
+"""A number with its inner separators; letters around it stay text: "T20" is "T" and a number. A run
+is cut after 32 characters, so one absurd number can't become one absurd slot."""
 # A text that spells a token itself gets a backslash into it, and one more for each it had.
 _SPELT = rf"<\\*(?:{'|'.join(token[1:-1] for token in SLOT_TOKENS)})>"
 _EITHER = re.compile(rf"{_TOKEN.pattern}|(?P<escaped>{_SPELT.replace('*', '+', 1)})")
-_FIXED = re.compile(rf"(?P<spelt>{_SPELT})|(?P<number>{_NUMBER.pattern})")
+_FIXED = re.compile(rf"(?P<spelt>{_SPELT})|(?P<number>{NUMBER.pattern})")
 _IN_NUMBER = re.compile(r"[\d.,]")
 _GOES_ON = re.compile(r"[.,]?\d")
 _OWN_TOKEN = {"brand": BRAND, "name": NAME, "price": PRICE}

@@ -51,7 +51,7 @@ def open_feed(settings: DataSettings, rules: ColumnRules) -> Feed:
             "No feed is named: set data.source to a file, a folder, a glob or hf:NAME[:SPLIT]. "
             "'python -m ray_jobs sample' writes a feed to try it with."
         )
-    if source.startswith(HUB_PREFIX) or settings.format == "huggingface" or _is_saved_dataset(Path(source)):
+    if is_dataset(settings):
         from adcraft.data.huggingface import open_dataset
 
         return Feed(source, open_dataset(source.removeprefix(HUB_PREFIX), settings.max_row_bytes))
@@ -60,17 +60,24 @@ def open_feed(settings: DataSettings, rules: ColumnRules) -> Feed:
             f"data.source = {source!r} is a URL. Feeds are read from paths that every node sees (a mounted "
             "bucket will do), or from the Hugging Face hub as hf:NAME."
         )
-    paths = _paths(source)
+    paths = feed_paths(source)
     base = _base(source)
     files = tuple(_open(path, _name(path, base), settings, rules) for path in paths)
     return Feed(source, files)
 
 
-def _is_saved_dataset(path: Path) -> bool:
-    return path.is_dir() and any((path / name).is_file() for name in _SAVED_DATASET)
+def is_dataset(settings: DataSettings) -> bool:
+    """Whether the feed is a Hugging Face dataset, of the hub or saved in a folder, and not files."""
+    source = settings.source
+    return source.startswith(HUB_PREFIX) or settings.format == "huggingface" or _is_saved(Path(source))
 
 
-def _paths(source: str) -> list[Path]:
+def feed_paths(source: str) -> list[Path]:
+    """The files that a path, a folder or a glob stands for, in the order of their names.
+
+    Raises:
+        FeedError: there are none.
+    """
     path = Path(source).expanduser()
     try:
         if path.is_dir():
@@ -93,6 +100,10 @@ def _paths(source: str) -> list[Path]:
             return files
         raise FeedError(f"No file matches data.source = {source!r}.")
     raise FeedError(f"There is no feed at {source} (data.source), seen from {Path.cwd()}.")
+
+
+def _is_saved(path: Path) -> bool:
+    return path.is_dir() and any((path / name).is_file() for name in _SAVED_DATASET)
 
 
 def _hidden(file: Path, folder: Path) -> bool:

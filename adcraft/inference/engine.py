@@ -32,6 +32,12 @@ class Engine(Protocol):
         """
         ...
 
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:
+        """Log-probability of each target given its source, in nats, summed over the target's tokens;
+        sources and targets are ids ending in ``</s>``.
+        """
+        ...
+
 
 class CTranslate2Engine:
     """Runs a converted model (Klein et al., "The OpenNMT Toolkit", 2020) by CTranslate2."""
@@ -82,6 +88,16 @@ class CTranslate2Engine:
             ]
             for result in results
         ]
+
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:
+        """See :class:`Engine`. The library adds the target's ``</s>`` itself, and counts it."""
+        results = self._translator.score_batch(
+            [[self._vocabulary[i] for i in source] for source in sources],
+            [[self._vocabulary[i] for i in target[:-1]] for target in targets],
+            max_batch_size=0,
+            max_input_length=0,
+        )
+        return [float(sum(result.log_probs)) for result in results]
 
 
 def read_vocabulary(folder: Path) -> list[str]:

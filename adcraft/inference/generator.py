@@ -77,3 +77,14 @@ class Generator:
                 )
             )
         return generations
+
+    def likelihoods(self, records: Sequence[Record]) -> list[tuple[float, int]]:
+        """For each record with a ``target``: the log-probability, in nats, of what it teaches, and that
+        text's tokens with ``</s>``. (0.0, 0) where it teaches nothing.
+        """
+        learnt = [self._workload.example(record, self._prompt.fields) for record in records]
+        taught = [example for example in learnt if example]
+        targets = self._codec.encode([example.target for example in taught], self._prompt.target_tokens)
+        sources = self._codec.encode([example.source for example in taught], self._prompt.source_tokens)
+        scores = iter(zip(self._engine.score(sources, targets), map(len, targets), strict=True))
+        return [next(scores) if example else (0.0, 0) for example in learnt]

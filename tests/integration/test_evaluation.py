@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+from html import escape
 from pathlib import Path
 
 import pytest
 
 from tests.jobs import Job, TrainedHome, run_job
-from tests.prepared import write_prepared
+from tests.prepared import write_prepared, write_records
 
 pytestmark = pytest.mark.integration
 
-SIDES = ("model", "echo", "nearest")
+BASELINES = ("echo", "nearest")
+METRICS = {
+    "loss", "rouge_l", "chrf", "distinct_1", "distinct_2", "slot_accuracy", "unsupported_numbers", "length",
+    "seconds_per_copy",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def evaluated(trained: TrainedHome) -> Job:
-    return run_job(trained.arguments, "evaluate.model=1", stage="evaluate")
+    return run_job(trained.arguments, "evaluate.model=1", "evaluate.against=none", stage="evaluate")
+
+
+@pytest.fixture(scope="module")
+def challenger(trained: TrainedHome) -> Job:
+    """Version 2: as the champion, but trained a little less."""
+    job = run_job(trained.arguments, "train.max_epochs=1")
+    assert job.result["aliases"] == ["challenger"], job.err
+    return job
+
+
+@pytest.fixture(scope="module")
+def compared(trained: TrainedHome, challenger: Job) -> Job:
+    return run_job(trained.arguments, stage="evaluate")
 
 
 def test_line_of_json_has_every_sides_scores(trained: TrainedHome, evaluated: Job) -> None:
@@ -26,39 +43,117 @@ def test_line_of_json_has_every_sides_scores(trained: TrainedHome, evaluated: Jo
     assert evaluated.code == 0, evaluated.err
     assert (result["model"], result["model_version"], result["rows"]) == ("ad_copy", "1", 20)
     assert result["dataset_version"] == trained.dataset.version
-    assert tuple(result["scores"]) == SIDES
-    for score in result["scores"].values():
-        assert 0 <= score["rouge_l"] <= 1
-        assert 0 <= score["chrf"] <= 100
+    assert (result["against_version"], result["gains"], result["left_out"]) == (None, {}, 0)
+    assert tuple(result["scores"]) == ("model", *BASELINES)
+    assert set(result["scores"]["model"]) == METRICS
+    for side, scores in result["scores"].items():
+        assert 0 <= scores["rouge_l"] <= 1
+        assert 0 <= scores["chrf"] <= 100
+        for name, (low, high) in result["intervals"][side].items():
+            assert low <= scores[name] + 1e-5
+            assert scores[name] <= high + 1e-5
     assert result["scores"]["nearest"]["chrf"] > 10
     assert 0 < result["seconds_per_copy"] < 5
 
 
+def test_loss_is_near_that_of_training(trained: TrainedHome, evaluated: Job) -> None:
+    """Another split, and int8; but the same text, model and measure."""
+    validation = trained.job.result["metrics"]["validation_loss"]
+    assert evaluated.result["scores"]["model"]["loss"] == pytest.approx(validation, rel=0.1)
+
+
 def test_table_is_printed_before_it(evaluated: Job) -> None:
     title, header, *rows, brand, name, _ = evaluated.out.splitlines()
-    assert title == "ad_copy version 1 on 20 untouched test products"
-    assert header.split() == ["ROUGE-L", "chrF"]
-    assert [row[:24].strip() for row in rows] == ["model", "echo of the name", "nearest training text"]
-    assert all(0 <= float(row.split()[-1]) <= 100 for row in rows)
     found = evaluated.result["naming"]
     assert brand == "brand: in {named} of 20 copies, spelled exactly in {exact}".format(**found["brand"])
     assert name.startswith("product name: in ")
+    assert title == "ad_copy version 1 on 20 untouched test products"
+    assert header.split() == ["loss", "ROUGE-L", "chrF", "slots"]
+    assert [row[:24].strip() for row in rows] == ["version 1", "echo of the name", "nearest training text"]
 
 
-def test_scores_and_samples_land_in_the_models_run(
-    trained: TrainedHome, evaluated: Job, tmp_path: Path
-) -> None:
+def test_scores_and_page_land_in_the_models_run(trained: TrainedHome, evaluated: Job, tmp_path: Path) -> None:
     run = trained.client().get_run(trained.run_id)
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["test/chrf"] == evaluated.result["scores"]["model"]["chrf"]
-    assert run.data.metrics["test/rouge_l"] == evaluated.result["scores"]["model"]["rouge_l"]
-    table = json.loads(
-        Path(
-            trained.client().download_artifacts(trained.run_id, "evaluation.json", str(tmp_path))
-        ).read_text()
+    for name, score in evaluated.result["scores"]["model"].items():
+        assert run.data.metrics[f"test/{name}"] == pytest.approx(score, abs=1e-5)
+    page = trained.client().download_artifacts(trained.run_id, evaluated.result["page"], str(tmp_path))
+    shown = Path(page).read_text()
+    for row in trained.dataset.rows("test"):
+        assert escape(row["product_name"] or "") in shown
+
+
+def test_the_same_evaluation_is_not_done_twice(trained: TrainedHome, evaluated: Job) -> None:
+    arguments = [*trained.arguments, "evaluate.model=1", "evaluate.against=none"]
+    again = run_job(arguments, stage="evaluate")
+    assert "this evaluation was done before" in again.err
+    assert again.result == {**evaluated.result, "reused": True}
+    assert again.out.splitlines()[:-1] == evaluated.out.splitlines()[:-1]
+    assert run_job(arguments, "evaluate.rows=3", stage="evaluate").result["reused"] is False
+    assert run_job(arguments, "evaluate.fresh=true", stage="evaluate").result["reused"] is False
+
+
+def test_challenger_beside_champion(trained: TrainedHome, compared: Job, challenger: Job) -> None:
+    result = compared.result
+    assert compared.code == 0, compared.err
+    assert (result["model_version"], result["against_version"], result["left_out"]) == ("2", "1", 0)
+    assert tuple(result["scores"]) == ("model", "against", *BASELINES)
+    assert set(result["gains"]) == METRICS  # one tokenizer, so the loss is compared as well
+    assert result["gains"]["loss"]["high"] < 0  # fewer epochs
+    for name, gain in result["gains"].items():
+        assert gain["low"] <= gain["value"] <= gain["high"], name
+    lines = compared.out.splitlines()
+    assert lines[0] == "ad_copy version 2 against version 1 on 20 untouched test products"
+    assert any("gain over version 1" in line and "95% interval" in line for line in lines)
+    files = [f.path for f in trained.client().list_artifacts(challenger.result["run_id"], "evaluation")]
+    assert files == ["evaluation/against-1.html", "evaluation/against-1.json"]
+
+
+def test_promotion_rests_on_it(trained: TrainedHome, compared: Job) -> None:
+    job = run_job(trained.arguments, "promote.primary=loss", stage="promote")
+    assert job.code == 0, job.err
+    assert job.result["promoted"] is False
+    assert "is worse" in job.result["reasons"][0]
+    assert job.result["figures"]["loss"] == compared.result["gains"]["loss"]
+
+
+def test_test_products_that_the_champion_learnt_from_are_left_out(
+    trained: TrainedHome, compared: Job, tmp_path: Path
+) -> None:
+    """The feed was dealt out anew: two of the new test products were in the models' training split."""
+    old = {split: list(trained.dataset.rows(split)) for split in ("train", "validation", "test")}
+    shutil.copytree(trained.dataset.path, tmp_path / "products" / trained.dataset.version)
+    two, three = (
+        write_records(tmp_path, {**old, "train": old["train"][3:], "test": test})
+        for test in (old["test"] + old["train"][:2], old["train"][:3])
     )
-    assert table["columns"] == ["product", "reference", *SIDES]
-    assert [row[0] for row in table["data"]] == [row["product_name"] for row in trained.dataset.rows("test")]
+    arguments = [*trained.arguments, f"data.root={tmp_path}", "evaluate.fresh=true"]
+    job = run_job(arguments, f"data.version={two.version}", stage="evaluate")
+    assert job.code == 0, job.err
+    assert (job.result["rows"], job.result["left_out"]) == (20, 2)
+    assert "2 test rows are left out" in job.err
+    assert "(2 left out)" in job.out
+    refused = run_job(arguments, f"data.version={three.version}", stage="evaluate")
+    assert refused.code == 4
+    assert "A model has learnt from every product of the test split" in refused.result["error"]
+
+
+def test_champion_whose_dataset_is_gone_can_not_be_compared(
+    trained: TrainedHome, compared: Job, tmp_path: Path
+) -> None:
+    other = write_prepared(tmp_path, rows=60, seed=6)
+    job = run_job(
+        trained.arguments, f"data.root={tmp_path}", f"data.version={other.version}", stage="evaluate"
+    )
+    assert job.code == 4
+    assert "was trained on a dataset that is gone" in job.result["error"]
+    assert f"has no version '{trained.dataset.version}'" in job.result["error"]
+
+
+def test_model_against_itself(trained: TrainedHome) -> None:
+    job = run_job(trained.arguments, "evaluate.model=1", "evaluate.against=champion", stage="evaluate")
+    assert job.code == 7
+    assert "are both ad_copy version 1" in job.result["error"]
 
 
 def test_fewer_rows_on_another_dataset_with_a_warning(trained: TrainedHome, tmp_path: Path) -> None:
@@ -67,6 +162,8 @@ def test_fewer_rows_on_another_dataset_with_a_warning(trained: TrainedHome, tmp_
         trained.arguments,
         f"data.root={tmp_path}",
         f"data.version={other.version}",
+        "evaluate.model=1",
+        "evaluate.against=none",
         "evaluate.rows=4",
         "evaluate.batch_size=3",
         stage="evaluate",
@@ -105,7 +202,7 @@ def test_tampered_bundle_is_refused_until_it_is_fetched_again(trained: TrainedHo
     (fetched,) = (trained.home / "models").glob("1-*")
     with (fetched / "model" / "tokenizer.json").open("a") as file:
         file.write(" ")
-    job = run_job(trained.arguments, stage="evaluate")
+    job = run_job(trained.arguments, "evaluate.model=1", stage="evaluate")
     assert job.code == 8
     assert "model/tokenizer.json in the bundle at" in job.result["error"]
     assert "was changed" in job.result["error"]

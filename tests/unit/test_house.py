@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from ray_jobs.command_line import STAGES
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("adcraft", "ray_jobs", "tuning", "serve_app", "cluster", "dashboards")
 HEAVY = {"ray", "torch", "transformers", "mlflow", "datasets", "pandas", "sklearn"}
 INSTANT = [
     ["-m", "ray_jobs", "--help"],
-    *(["-m", "ray_jobs", stage, "--help"] for stage in ("sample", "prepare", "train", "evaluate")),
+    *(["-m", "ray_jobs", stage, "--help"] for stage in STAGES),
     ["-m", "ray_jobs", "train", "--dry-run"],
     ["-m", "serve_app", "--help"],
     ["-m", "serve_app", "--dry-run"],

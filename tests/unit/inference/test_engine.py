@@ -81,6 +81,25 @@ def test_a_batch_answers_as_its_members_alone_would(bundle: Bundle, codec: TextC
     assert [[h.ids for h in side] for side in together] == [[h.ids for h in side] for side in alone]
 
 
+def test_scores_are_the_trained_models_own(bundle: Bundle, codec: TextCodec) -> None:
+    """Against transformers, teacher-forced, in float32."""
+    import torch
+    from transformers import T5ForConditionalGeneration
+
+    sources = codec.encode(["product: <name> Bag", "product: <name> Red Kurta | brand: <brand>"], 64)
+    targets = codec.encode(["Meet <name>.", "Meet <brand> by <name>."], 64)
+    model = T5ForConditionalGeneration.from_pretrained(bundle.model).eval()
+    expected = []
+    for source, target in zip(sources, targets, strict=True):
+        with torch.no_grad():
+            loss = model(input_ids=torch.tensor([source]), labels=torch.tensor([target])).loss
+        expected.append(-loss.item() * len(target))
+    engine = CTranslate2Engine(bundle.engine, codec.vocabulary, compute_type="float32")
+    assert engine.score(sources, targets) == pytest.approx(expected, abs=1e-3)
+    assert engine.score(sources[:1], targets[:1]) == pytest.approx(expected[:1], abs=1e-3)
+    assert engine.score([], []) == []
+
+
 def test_a_folder_with_another_tokenizers_model(bundle: Bundle, codec: TextCodec) -> None:
     """A shifted vocabulary gave fluent nonsense without an error; now it gives an error."""
     shifted = [*codec.vocabulary[:5], "<new>", *codec.vocabulary[5:-1]]

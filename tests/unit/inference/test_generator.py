@@ -42,6 +42,9 @@ class Parrot:
         best = [Hypothesis(answer, -0.5 * rank) for rank, answer in enumerate(ids)]
         return [best[:variants] for _ in sources]
 
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:
+        return [-float(len(target)) for target in targets]
+
 
 @pytest.fixture(scope="module")
 def codec(bundle: Bundle) -> TextCodec:
@@ -153,3 +156,16 @@ print(json.dumps({"texts": generation.texts, "heavy": sorted(heavy & sys.modules
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"texts": ["Meet Tea Pot by Nike."], "heavy": []}
+
+
+def test_likelihoods_keep_their_order_and_leave_out_what_teaches_nothing(codec: TextCodec) -> None:
+    records: list[Record] = [
+        {"product_name": "Bag", "target": "Meet Bag.", "target_field": "ad"},
+        {"product_name": "Bag", "target": "", "target_field": "ad"},
+        {"product_name": "Tea Pot", "target": "9 pots", "target_field": "ad"},  # 9 can't be learnt
+        {"product_name": "Tea Pot", "target": "Tea Pot", "target_field": "ad"},
+    ]
+    found = make(Parrot(codec), codec).likelihoods(records)
+    assert [tokens > 0 for _, tokens in found] == [True, False, False, True]
+    assert all(total == -tokens for total, tokens in found)
+    assert make(Parrot(codec), codec).likelihoods([]) == []
