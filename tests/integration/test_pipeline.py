@@ -69,6 +69,7 @@ def test_nothing_changed_nothing_done(first: Job, arguments: list[str]) -> None:
     assert again.result["dataset_version"] == first.result["dataset_version"]
 
 
+@pytest.mark.drill
 def test_better_model_is_promoted_and_that_is_all(second: Job, arguments: list[str]) -> None:
     assert second.code == 0, second.err
     assert skipped(second) == {"prepare": True, "train": False, "evaluate": False, "promote": False}
@@ -79,6 +80,7 @@ def test_better_model_is_promoted_and_that_is_all(second: Job, arguments: list[s
     assert aliases(again, arguments) == {"champion": "2", "previous": "1"}
 
 
+@pytest.mark.drill
 def test_worse_model_is_refused_with_the_reason(second: Job, arguments: list[str]) -> None:
     """The first one's settings again: it is registered, and now it is the challenger."""
     back = run_job(arguments, stage="pipeline")
@@ -90,6 +92,7 @@ def test_worse_model_is_refused_with_the_reason(second: Job, arguments: list[str
     assert again.result["reasons"] == back.result["reasons"]
 
 
+@pytest.mark.drill
 def test_killed_after_training_it_goes_on_with_the_evaluation(
     second: Job, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
