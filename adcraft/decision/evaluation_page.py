@@ -42,11 +42,15 @@ def page(record: EvaluationRecord) -> str:
 
 
 def _about(record: EvaluationRecord) -> Iterable[str]:
-    yield "<p>"
-    yield f"Dataset {escape(record.dataset)}, {record.rows} rows of {record.products} products"
-    if record.left_out:
-        yield f"; {record.left_out} rows are left out, since a model has learnt from their products"
-    yield f". Evaluated {escape(record.evaluated_at)}.<br>"
+    left_out = (
+        f"; {record.left_out} rows are left out, since a model has learnt from their products"
+        if record.left_out
+        else ""
+    )
+    yield (
+        f"<p>Dataset {escape(record.dataset)}, {record.rows} rows of {record.products} products{left_out}. "
+        f"Evaluated {escape(record.evaluated_at)}.<br>"
+    )
     for side, contender in ((MODEL, record.model), (AGAINST, record.against)):
         if contender:
             yield (

@@ -243,6 +243,7 @@ def test_empty_split_is_refused_at_once(trained: TrainedHome, missing: str, tmp_
     assert "is empty" in job.result["error"]
 
 
+@pytest.mark.drill
 def test_two_workers_on_two_cpus_learn_what_one_learns(trained: TrainedHome) -> None:
     """In a Ray of its own: where workers hold every CPU, Ray Data waits for ever and says nothing."""
     overrides = [*trained.arguments, "ray.num_cpus=2", "train.num_workers=2", "train.tokens_per_batch=768"]
