@@ -47,7 +47,6 @@ class Leash:
         """
         self.log = log
         self._grace_s = grace_s
-        self._code: int | None = None
         with log.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cluster.leash", "--grace", str(grace_s), "--", *command],
@@ -68,15 +67,14 @@ class Leash:
         """The command's exit code, or None while it or anything that it started is there."""
         # Not by Popen.poll: a Ctrl-C that lands inside it leaves its lock taken, and Popen.wait then waits
         # for ever. This may be broken off anywhere; the code is lost where that happens after waitpid.
-        if self._code is None:
+        if self._process.returncode is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
             except ChildProcessError:
-                self._code = _LOST
+                self._process.returncode = _LOST
             else:
-                self._code = os.waitstatus_to_exitcode(status) if pid else None
-            self._process.returncode = self._code
-        return self._code
+                self._process.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self._process.returncode
 
     def output(self) -> list[str]:
         """The lines written so far."""

@@ -19,14 +19,20 @@ from cluster.ports import free_port
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(900)]
 
 _ROOT = Path(__file__).parents[2]
+_FEEDS = _ROOT.parent / "shared" / "data" / "products"
 _PRODUCTS = 60
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """The demo when it is up: its home, and where it answers HTTP."""
-    home, port = tmp_path_factory.mktemp("demo") / "home", free_port(8000)
+@pytest.fixture(params=["sample", "myntra_products_catalog"])
+def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[PreparedDataset, str]]:
+    """The demo when it is up: its dataset, and where it answers HTTP."""
+    home, port = tmp_path / "home", free_port(8000)
     command = [sys.executable, "-m", "cluster.demo", "--home", str(home), "--port", str(port)]
+    if request.param != "sample":
+        feed = _FEEDS / f"{request.param}.csv"
+        if not feed.exists():
+            pytest.skip("../shared/data is not here")
+        command += ["--feed", str(feed)]
     begun = time.monotonic()
     process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True)
     said = []
@@ -38,7 +44,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
                 break
         assert "ends all of it" in "".join(said[-1:]), "".join(said)
         print("".join(said), f"up after {time.monotonic() - begun:.0f} s")
-        yield home, f"http://127.0.0.1:{port}"
+        yield PreparedDataset.open(home / "data", request.param, ""), f"http://127.0.0.1:{port}"
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     finally:
@@ -47,9 +53,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
         process.stdout.close()
 
 
-def test_copy_of_unseen_products_spells_brand_and_name_exactly(demo: tuple[Path, str]) -> None:
-    home, url = demo
-    dataset = PreparedDataset.open(home / "data", "sample", "")
+def test_copy_of_unseen_products_spells_brand_and_name_exactly(demo: tuple[PreparedDataset, str]) -> None:
+    """Myntra's descriptions, which the model learns to write, seldom name brand or product."""
+    dataset, url = demo
     records = list(islice(dataset.rows("test"), _PRODUCTS))
     copies = []
     for record in records:
@@ -63,5 +69,6 @@ def test_copy_of_unseen_products_spells_brand_and_name_exactly(demo: tuple[Path,
     found = naming(copies, records)
     print(found, *copies[:8], sep="\n")
     for spelled in found.values():
-        assert spelled.named >= _PRODUCTS / 10  # however little a slow machine has learnt
         assert spelled.exact == spelled.named
+        if dataset.name == "sample":
+            assert spelled.named >= _PRODUCTS / 10  # however little a slow machine has learnt
