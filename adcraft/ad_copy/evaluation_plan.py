@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -130,10 +131,15 @@ def plan_evaluation(settings: Settings, registry: Registry) -> EvaluationPlan:
 def _model(registry: Registry, wanted: str) -> ModelVersion:
     if wanted:
         return registry.resolve(wanted)
-    try:
-        return registry.resolve(CHALLENGER)
-    except AliasError:
-        return registry.resolve(CHAMPION)
+    for alias in (CHALLENGER, CHAMPION):
+        with contextlib.suppress(AliasError):
+            return registry.resolve(alias)
+    known = registry.aliases()  # says so itself where no model is registered
+    raise AliasError(
+        f"There is neither a challenger nor a champion to evaluate. Aliases: "
+        f"{', '.join(f'{alias} -> {version}' for alias, version in sorted(known.items())) or 'none'}. Set "
+        "evaluate.model to one of them, or to a version."
+    )
 
 
 def _rival(registry: Registry, wanted: str, version: ModelVersion) -> ModelVersion | None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
 
 import numpy as np
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.helpers import extract_all_char_ngrams
 
 from adcraft.ad_copy.fields import FIELDS, PROMPT_FIELDS
+from adcraft.ad_copy.numbers import numbers_in
 from adcraft.ad_copy.prompts import anchors_of, canonical, prompt
-from adcraft.ad_copy.slots import NUMBER, delexicalise, tokens_in
+from adcraft.ad_copy.slots import delexicalise, tokens_in
 from adcraft.decision.bootstrap import Floats, Metric
 from adcraft.workload import Record
 
@@ -85,8 +85,8 @@ def unsupported_numbers(copies: Sequence[str], records: Sequence[Record]) -> Flo
     facts = [spec.name for spec in FIELDS if spec.name not in _NOT_FACTS]
     counts = []
     for copy, record in zip(copies, records, strict=True):
-        given = {value for field in facts for value in _numbers(record.get(field) or "")}
-        counts.append(sum(value not in given for value in _numbers(copy)))
+        given = {value for field in facts for value in numbers_in(record.get(field) or "")}
+        counts.append(sum(value not in given for value in numbers_in(copy)))
     return _per_row(counts)
 
 
@@ -188,14 +188,3 @@ def _slots(record: Record) -> dict[str, str]:
     """
     shown = tuple(field for field in PROMPT_FIELDS if field != record.get("target_field"))
     return dict(prompt(record, shown).slots)
-
-
-def _numbers(text: str) -> list[str]:
-    return [_value(match) for match in NUMBER.findall(text)]
-
-
-def _value(number: str) -> str:
-    try:
-        return str(Decimal(number.replace(",", "")).normalize())
-    except InvalidOperation:  # a date, a version
-        return number

@@ -27,7 +27,7 @@ _DANGLING = re.compile(
     r"|rs\.|approx\.)$",
     re.IGNORECASE,
 )
-_LEAST_TAIL = 20
+_LEAST_TAIL, _LONGEST_DANGLE = 20, 12
 
 
 def separate_sentences(text: str) -> str:
@@ -49,6 +49,11 @@ def shorten(text: str, limit: int) -> str:
     text = _tidy(text if len(text) <= limit else text[: _cut(text, limit)])
     several = next(_sentence_ends(text), len(text)) < len(text)
     return f"{text}." if several and text[-1].isalnum() and len(text) < limit else text
+
+
+def dangles(text: str) -> bool:
+    """Whether ``text`` ends in the middle of a thought: in "and", "the", a comma, an open bracket."""
+    return _DANGLING.search(text.rstrip()[-_LONGEST_DANGLE:]) is not None
 
 
 def drop_clauses(text: str, unwanted: re.Pattern[str]) -> str:

@@ -1,0 +1,74 @@
+"""Terms that a shop or a campaign does not want to read, and those that must be there."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Collection, Iterator
+
+from adcraft.ad_copy.guardrails.finding import Finding
+from adcraft.ad_copy.guardrails.folding import Folded, fold
+from adcraft.ad_copy.guardrails.grounding import found
+
+_TYPED_AS = {
+    "a": "a@4",
+    "b": "b8",
+    "e": "e3",
+    "g": "g9",
+    "i": "i1!|",
+    "l": "l1|",
+    "o": "o0",
+    "s": "s$5",
+    "t": "t7+",
+}
+_BETWEEN = r"[\W_]{0,2}"
+
+
+def banned(text: str, folded: Folded, terms: Collection[str]) -> Iterator[Finding]:
+    """Where one of ``terms`` stands: in any case, with an English ending (cheaper, cheaply), with signs for
+    letters (ch3ap) or between them (c-h-e-a-p). Irregular forms are terms of their own.
+    """
+    for term in terms:
+        for match in _banned(term).finditer(folded.text):
+            yield found("banned", text, folded, match.span(), f"{term!r} is not wanted")
+
+
+def missing(folded: Folded, terms: Collection[str]) -> Iterator[Finding]:
+    """Which of ``terms`` are not there, in any case and with an English ending."""
+    for term in terms:
+        if not _required(term).search(folded.text):
+            end = folded.origin[-1]
+            yield Finding("required", end, end, "", f"{term!r} is missing")
+
+
+@functools.lru_cache(maxsize=1024)
+def _banned(term: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){_inflected(fold(term).text, _loose)}(?![^\W_])")
+
+
+@functools.lru_cache(maxsize=1024)
+def _required(term: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){_inflected(fold(term).text, re.escape)}(?!\w)")
+
+
+def _inflected(term: str, pattern_of: Callable[[str], str]) -> str:
+    """A pattern of ``term`` and its regular forms; the endings are those of its last word."""
+    stem, endings = term, r"(?:e?s|['’]s)?"
+    if not term[-1:].isalpha() or len(term) < 3:
+        return pattern_of(term)
+    if term.endswith("e"):
+        stem, endings = term[:-1], "(?:e(?:s|d|r|rs|st|ly|ness|['’]s)?|ings?|y|able)"
+    elif term.endswith("y") and term[-2] not in "aeiou":
+        stem, endings = term[:-1], "(?:y(?:ing|['’]s)?|i(?:es|ed|er|ers|est|ly|ness))"
+    elif term.isascii():
+        doubled = f"{term[-1]}?" if term[-1] not in "aeiouwxy" else ""
+        endings = f"(?:e?s|['’]s|{doubled}(?:ed|ers?|est|ings?|y|ish|able)|ly|ness)?"
+    return pattern_of(stem) + endings
+
+
+def _loose(text: str) -> str:
+    """Each letter as it may be typed, and signs between; a gap between words may be any."""
+    words = text.split()
+    return r"[\W_]+".join(
+        _BETWEEN.join(f"[{re.escape(_TYPED_AS.get(letter, letter))}]" for letter in word) for word in words
+    )
