@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adcraft.errors import AliasError, BundleError, TrackingError
-from adcraft.inference.bundle import MANIFEST
+from adcraft.errors import AliasError, TrackingError
+from adcraft.tracking.bundle_fetch import check_bundle, fetch_bundle
 from adcraft.tracking.connection import connect, explained, redacted
 
 if TYPE_CHECKING:
@@ -130,42 +130,22 @@ class Registry:
             return self._with_alias(made.version)
 
     def download(self, version: ModelVersion, folder: Path) -> Path:
-        """Fetch a version's bundle into ``folder/<version>-<run id>``, or find it fetched. The
-        download appears under that name when it is whole, so processes that race do no harm.
+        """Fetch a version's bundle into a folder below ``folder``, or find it fetched.
 
         Raises:
+            BundleError: it is gone, or is none.
             TrackingError: the files can't be fetched.
         """
-        import mlflow.artifacts
+        return fetch_bundle(self._uri, version, folder)
 
-        target = folder / f"{version.version}-{version.run_id[:12]}"
-        if (target / MANIFEST).exists():
-            return target
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as aside:
-            with explained(self._uri, f"fetching {version.name} version {version.version}"):
-                try:
-                    fetched = Path(
-                        mlflow.artifacts.download_artifacts(
-                            artifact_uri=version.artifact_uri, dst_path=aside, tracking_uri=self._uri
-                        )
-                    )
-                except OSError as error:
-                    raise BundleError(
-                        f"The bundle of {version.name} version {version.version} is not at "
-                        f"{version.artifact_uri}: {error}."
-                    ) from error
-            if not (fetched / MANIFEST).exists():
-                raise BundleError(
-                    f"{version.name} version {version.version} at {version.artifact_uri} is not an Adcraft "
-                    f"bundle: it has no {MANIFEST}."
-                )
-            try:
-                fetched.rename(target)
-            except OSError:
-                if not (target / MANIFEST).exists():  # else another process was faster
-                    raise
-        return target
+    def check_bundle(self, version: ModelVersion) -> None:
+        """Make sure that a version could be fetched.
+
+        Raises:
+            BundleError: its bundle is gone, or is none.
+            TrackingError: MLflow does not answer.
+        """
+        check_bundle(self._uri, version)
 
     def aliases(self) -> dict[str, str]:
         """Every alias and the version that it points to.
@@ -174,11 +154,12 @@ class Registry:
             AliasError: no such model is registered.
             TrackingError: MLflow does not answer.
         """
-        with explained(self._uri, f"reading the aliases of {self._model}"):
-            return {
-                alias: str(version)
-                for alias, version in self._client.get_registered_model(self._model).aliases.items()
-            }
+        try:
+            with explained(self._uri, f"reading the aliases of {self._model}"):
+                found = self._client.get_registered_model(self._model).aliases
+        except AliasError as error:
+            raise AliasError(self._unregistered()) from error
+        return {alias: str(version) for alias, version in found.items()}
 
     def check_aliases(self, seen: Mapping[str, str]) -> None:
         """Make sure that all aliases are as they were ``seen``.
@@ -226,6 +207,18 @@ class Registry:
         with explained(self._uri, f"reading {version.name} version {version.version}"):
             return dict(self._client.get_model_version(self._model, version.version).tags)
 
+    def tags_of_all(self) -> list[dict[str, str]]:
+        """The tags of every version."""
+        found: list[dict[str, str]] = []
+        token: str | None = None
+        with explained(self._uri, f"reading the versions of {self._model}"):
+            while True:
+                page = self._client.search_model_versions(f"name = '{self._model}'", page_token=token)
+                found += [dict(version.tags) for version in page]
+                token = page.token
+                if not token:
+                    return found
+
     def tag(self, version: str, key: str, value: str) -> None:
         """Tag a version."""
         with explained(self._uri, f"tagging {self._model} version {version}"):
@@ -256,9 +249,17 @@ class Registry:
                 self._client.log_metric(version.run_id, f"test/{name}", value)
 
     def _with_alias(self, version: str) -> ModelVersion:
+        from mlflow.exceptions import MlflowException
+
         aliases = self._client.get_registered_model(self._model).aliases
         alias = CHALLENGER if CHAMPION in aliases else CHAMPION
-        self._client.set_registered_model_alias(self._model, alias, version)
+        try:
+            self._client.set_registered_model_alias(self._model, alias, version)
+        except MlflowException:
+            # A server's database refuses the slower of two that set an alias for the first time.
+            if self._client.get_registered_model(self._model).aliases == aliases:
+                raise
+            return self._with_alias(version)
         return self._describe(self._client.get_model_version(self._model, version))
 
     def _describe(self, found: MlflowModelVersion) -> ModelVersion:
@@ -276,14 +277,17 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         kind = "version" if wanted.isdecimal() else "alias"
-        where = f"in MLflow at {redacted(self._uri)}"
         try:
             model = self._client.get_registered_model(self._model)
         except MlflowException:
-            return (
-                f"No model {self._model!r} is registered {where}. Train one first: python -m ray_jobs train."
-            )
+            return self._unregistered()
         known = (
             ", ".join(f"{alias} -> {version}" for alias, version in sorted(model.aliases.items())) or "none"
         )
-        return f"{self._model} has no {kind} {wanted!r} {where}. Aliases: {known}."
+        return f"{self._model} has no {kind} {wanted!r} in MLflow at {redacted(self._uri)}. Aliases: {known}."
+
+    def _unregistered(self) -> str:
+        return (
+            f"No model {self._model!r} is registered in MLflow at {redacted(self._uri)}. Train one first: "
+            "python -m ray_jobs train."
+        )

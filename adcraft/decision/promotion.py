@@ -6,20 +6,17 @@ job that was killed in between, and running it again completes it.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-
-from filelock import FileLock
 
 from adcraft.decision.evaluation_record import EvaluationRecord, record_file
-from adcraft.decision.trail import Decision, now, trail, who
+from adcraft.decision.trail import Decision, now, trail
+from adcraft.decision.turn import alone
 from adcraft.decision.verdict import Verdict, judge
 from adcraft.errors import AliasError, TrackingError
 from adcraft.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelVersion, Registry
 from adcraft.settings import PromoteSettings, Settings
-from adcraft.tracking.connection import embedded_artifacts
+from adcraft.tracking.provenance import who
 
 
 @dataclass(frozen=True)
@@ -39,10 +36,11 @@ def promote(settings: Settings) -> Decided:
     Raises:
         AliasError: there is no challenger, it is the champion, or somebody else moved the aliases.
         TrackingError: it was not evaluated against this champion, or MLflow does not answer.
+        BundleError: its bundle is gone, so it could not be served.
         SettingsError: a rule names a metric that is not one.
     """
     registry, rules = Registry(settings.tracking.uri, settings.tracking.model), settings.promote
-    with _alone(settings):
+    with alone(settings):
         challenger = _challenger(registry, rules)
         seen = registry.aliases()
         champion = registry.resolve(CHAMPION) if CHAMPION in seen else None
@@ -58,6 +56,7 @@ def promote(settings: Settings) -> Decided:
                 return Decided(past[-1], reused=True)
             _write(registry, decision, challenger, None)
             return Decided(decision)
+        registry.check_bundle(challenger)
         registry.check_aliases(seen)
         _write(registry, decision, challenger, champion)
         moves: dict[str, str | None] = {PREVIOUS: champion.version} if champion else {}
@@ -73,10 +72,11 @@ def rollback(settings: Settings) -> Decision:
 
     Raises:
         AliasError: there is no previous one, or somebody else moved the aliases.
+        BundleError: its bundle is gone, so it could not be served.
         TrackingError: MLflow does not answer.
     """
     registry = Registry(settings.tracking.uri, settings.tracking.model)
-    with _alone(settings):
+    with alone(settings):
         seen = registry.aliases()
         before, after = seen.get(CHAMPION), seen.get(PREVIOUS)
         if after is None or after == before:
@@ -86,6 +86,7 @@ def rollback(settings: Settings) -> Decision:
                 f"Aliases: {known}."
             )
         restored = registry.resolve(PREVIOUS)
+        registry.check_bundle(restored)
         decision = Decision(
             action="rollback",
             when=now(),
@@ -99,16 +100,6 @@ def rollback(settings: Settings) -> Decision:
         # The champion first: a job that is killed in between has done what mattered.
         registry.move_aliases(seen, {CHAMPION: after, PREVIOUS: before})
         return decision
-
-
-@contextlib.contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    """One decision at a time: beside an SQLite file for all who use it, else in the home."""
-    artifacts = embedded_artifacts(settings.tracking.uri)
-    folder = Path(artifacts).parent if artifacts else Path(settings.home)
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{settings.tracking.model}.aliases.lock"):
-        yield
 
 
 def _challenger(registry: Registry, rules: PromoteSettings) -> ModelVersion:

@@ -4,10 +4,7 @@ run of the one that it is for.
 
 from __future__ import annotations
 
-import getpass
-import os
-import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -79,6 +76,28 @@ def trail(tags: Mapping[str, str]) -> list[Decision]:
     return decisions
 
 
+def history(tags_of_versions: Iterable[Mapping[str, str]]) -> list[Decision]:
+    """Every decision about a model, newest first, by the tags of all its versions: a move is in those of
+    both that it was between, and here once.
+    """
+    once = {decision.to_json(): decision for tags in tags_of_versions for decision in trail(tags)}
+    return sorted(once.values(), key=lambda decision: decision.when, reverse=True)
+
+
+def in_retrospect(decision: Decision) -> str:
+    """The decision for people who ask later: when, who and what, then a line for each reason."""
+    forced = " by force" if decision.forced else ""
+    what = {
+        "promote": f"promoted{forced}, champion {decision.before or 'none'} -> {decision.after}",
+        "refuse": f"refused version {decision.after}, champion stays {decision.before}",
+        "rollback": f"rolled back, champion {decision.before or 'none'} -> {decision.after}",
+    }
+    when = f"{decision.when[:19].replace('T', ' ')} UTC"
+    return "\n".join(
+        [f"{when}  {decision.by}  {what[decision.action]}", *(f"  {reason}" for reason in decision.reasons)]
+    )
+
+
 def in_words(decision: Decision) -> str:
     """The decision for people, a line for each reason."""
     version = f"{decision.model} version {decision.after}"
@@ -94,12 +113,3 @@ def in_words(decision: Decision) -> str:
 def now() -> str:
     """The time, in UTC, to the microsecond: decisions of one version never share it."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def who() -> str:
-    """``user@host``; the user's number where it has no name, as in some containers."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{platform.node()}"

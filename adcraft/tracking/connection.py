@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import logging
 import os
 import re
+import ssl
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,12 +26,15 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # it is for the result alone
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _REACH_TIMEOUT_S = 5.0
 _SQLITE = "sqlite:///"
 _PASSWORD = re.compile(r"(://[^/@:\s]*):[^/\s]*@")
 _NO_ANSWER = re.compile(r"API request to \S+ failed with (?:timeout )?exception (.*)")
+_NO_USE = re.compile(r"too many (5\d\d) error responses")
+_S3_MODULES = ("boto3", "botocore")
 _CHARS_OF_A_REASON = 300
 
 
@@ -70,8 +76,13 @@ def check_answers(uri: str) -> None:
     import httpx
 
     try:
-        answer = httpx.get(f"{uri.rstrip('/')}/health", timeout=_REACH_TIMEOUT_S)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        answer = httpx.get(
+            f"{uri.rstrip('/')}/health",
+            timeout=_REACH_TIMEOUT_S,
+            headers=_authorization(),
+            verify=_certificates(),
+        )
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         reason = redacted(str(error)) or type(error).__name__
         raise TrackingError(
             f"MLflow at {redacted(uri)} can't be reached: {reason}. Check MLFLOW_TRACKING_URI or "
@@ -84,6 +95,22 @@ def check_answers(uri: str) -> None:
         )
 
 
+def _authorization() -> dict[str, str]:
+    """By the variables that MLflow's client reads too; user and password may also be in the address."""
+    user, password = (os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD"))
+    if user and password:
+        return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _certificates() -> ssl.SSLContext | bool:
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
+        return False
+    file = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
+    return ssl.create_default_context(cafile=file) if file else True
+
+
 def embedded_artifacts(uri: str) -> str | None:
     """Where runs of an embedded store keep their files: beside the SQLite file. None for a server,
     which decides itself.
@@ -94,14 +121,33 @@ def embedded_artifacts(uri: str) -> str | None:
 @contextlib.contextmanager
 def explained(uri: str, doing: str) -> Iterator[None]:
     """Turn the exceptions of MLflow, and of what it stands on, into a sentence."""
+    try:
+        yield
+    except _faults() as error:
+        raise _explanation(error, uri, doing) from error
+    except ModuleNotFoundError as error:
+        if error.name not in _S3_MODULES:
+            raise
+        raise TrackingError(
+            f"MLflow at {redacted(uri)} has its files in S3, and jobs get them there by themselves, but "
+            f"{error.name} is not installed here: pip install boto3."
+        ) from error
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """What MLflow's client raises; of boto3 only where it is loaded, since files go straight to S3."""
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
-    try:
-        yield
-    except (MlflowException, RequestException, SQLAlchemyError) as error:
-        raise _explanation(error, uri, doing) from error
+    boto3, botocore = (sys.modules.get(f"{name}.exceptions") for name in _S3_MODULES)
+    return (
+        MlflowException,
+        RequestException,
+        SQLAlchemyError,
+        *([boto3.Boto3Error] if boto3 else []),
+        *([botocore.BotoCoreError, botocore.ClientError] if botocore else []),
+    )
 
 
 def redacted(text: str) -> str:
@@ -113,6 +159,11 @@ def _explanation(error: Exception, uri: str, doing: str) -> AdcraftError:
     message, where = str(error), f"MLflow at {redacted(uri)}"
     if "disk is full" in message or "No space left on device" in message:
         return StorageError(f"The disk of {where} is full. Free space, and run it again.")
+    if refused := _NO_USE.search(message):
+        return TrackingError(
+            f"{where} answered {refused[1]} each time while {doing}. Its database or the store of its files "
+            "may be away; its own log says why."
+        )
     if silent := _NO_ANSWER.search(message):
         return TrackingError(f"{where} stopped answering while {doing}: {_first_line(silent[1])}.")
     kind = AliasError if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST" else TrackingError
@@ -120,7 +171,11 @@ def _explanation(error: Exception, uri: str, doing: str) -> AdcraftError:
 
 
 def _first_line(text: str) -> str:
-    line = next(iter(redacted(text).strip().splitlines()), "no reason given").rstrip(". ")
+    lines = [line for line in redacted(text).splitlines() if line.strip() and not line.startswith("#")]
+    line = (lines or ["no reason given"])[0].strip()
+    if line.endswith(":") and len(lines) > 1:  # it only announces what went wrong
+        line = f"{line} {lines[1].strip()}"
+    line = line.rstrip(". ")
     return line if len(line) <= _CHARS_OF_A_REASON else f"{line[:_CHARS_OF_A_REASON]}…"
 
 

@@ -24,6 +24,7 @@ _METRICS_PER_CALL = 1000
 _PARAMETER_CHARS = 6000
 _PATIENCE_S = 60.0
 _STEP_LOSS = "step/loss"
+PARENT_TAG, NOTE_TAG = "mlflow.parentRunId", "mlflow.note.content"
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -32,9 +33,24 @@ class RunLog:
     """Writes one run. A second process with the same key goes on with the same run."""
 
     def __init__(
-        self, uri: str, experiment: str, run_key: str, run_name: str, tags: Mapping[str, str]
+        self,
+        uri: str,
+        experiment: str,
+        run_key: str,
+        run_name: str,
+        tags: Mapping[str, str],
+        *,
+        again: bool = False,
     ) -> None:
         """Open the unfinished run with this key, or start one.
+
+        Args:
+            uri: of MLflow.
+            experiment: that the run is filed under.
+            run_key: what makes it the same run, among those with the same parent.
+            run_name: for people.
+            tags: of a new run; ``PARENT_TAG`` among them makes it another run's child.
+            again: go on with the run even where it has finished.
 
         Raises:
             TrackingError: MLflow can't be reached or refuses.
@@ -42,9 +58,10 @@ class RunLog:
         self._uri = uri
         self._client = connect(uri)
         with explained(uri, f"opening a run in experiment {experiment!r}"):
-            run = self._open(self._experiment(experiment), run_key, run_name, tags)
+            run = self._open(self._experiment(experiment), run_key, run_name, tags, again)
             self._epochs = self._logged_epochs(run)
         self.run_id: str = run.info.run_id
+        self.experiment_id: str = run.info.experiment_id
         self.run_name: str = run.info.run_name or run_name
         self._last_step = int(run.data.metrics.get("step", -1))
         self._parameters = set(run.data.params)
@@ -154,6 +171,11 @@ class RunLog:
             history = self._client.get_metric_history(self.run_id, _STEP_LOSS)
         return sorted((metric.step, metric.value) for metric in history)
 
+    def tag(self, name: str, value: str) -> None:
+        """Set a tag."""
+        with explained(self._uri, f"setting the tag {name}"):
+            self._client.set_tag(self.run_id, name, value)
+
     def text(self, content: str, file: str) -> None:
         """Log a text as an artifact."""
         with explained(self._uri, f"logging {file}"):
@@ -204,12 +226,16 @@ class RunLog:
                     )
                     del self._tables[0]
 
-    def _open(self, experiment_id: str, run_key: str, run_name: str, tags: Mapping[str, str]) -> Run:
+    def _open(
+        self, experiment_id: str, run_key: str, run_name: str, tags: Mapping[str, str], again: bool
+    ) -> Run:
         known = self._client.search_runs(
             [experiment_id], f"tags.`{RUN_KEY_TAG}` = '{run_key}'", order_by=["attributes.start_time DESC"]
         )
         for run in known:
-            if run.info.status != "FINISHED":
+            if run.data.tags.get(PARENT_TAG) != tags.get(PARENT_TAG):
+                continue
+            if again or run.info.status != "FINISHED":
                 self._client.update_run(run.info.run_id, status="RUNNING")
                 log.info("going on with MLflow run %s", run.info.run_name)
                 return run

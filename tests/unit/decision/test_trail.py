@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from typing import Any
 
 import pytest
 
-from adcraft.decision.trail import Decision, in_words, now, trail, who
+from adcraft.decision.trail import Decision, history, in_retrospect, in_words, now, trail
 from tests.evaluations import estimate
 
 
@@ -61,15 +60,6 @@ def test_times_sort_as_texts_and_name_a_file() -> None:
     assert decision().file == "decisions/2026-01-02T030405.000006Z-promote.json"
 
 
-def test_who_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nameless() -> str:
-        raise KeyError("no such user")
-
-    assert "@" in who()
-    monkeypatch.setattr(getpass, "getuser", nameless)
-    assert who().split("@")[0].isdecimal()
-
-
 @pytest.mark.parametrize(
     ("values", "head"),
     [
@@ -85,3 +75,29 @@ def test_who_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_told_to_people(values: dict[str, Any], head: str) -> None:
     assert in_words(decision(**values)).splitlines() == [head, "  chrF is better."]
+
+
+def test_history_has_each_decision_once_and_the_newest_first() -> None:
+    later = decision(when="2026-01-03T00:00:00.000000Z", action="rollback", before="2", after="1")
+    both = {move.tag: move.to_json() for move in (decision(), later)}
+    refused = decision(when="2026-01-02T12:00:00.000000Z", action="refuse", after="3")
+    assert history([both, both, {refused.tag: refused.to_json(), "x": "y"}]) == [later, refused, decision()]
+    elsewhere = decision(by="bo@shop")  # at the same microsecond, on another machine
+    assert len(history([both, {elsewhere.tag: elsewhere.to_json()}])) == 3
+    assert history([]) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ({}, "promoted, champion 1 -> 2"),
+        ({"forced": True}, "promoted by force, champion 1 -> 2"),
+        ({"before": None}, "promoted, champion none -> 2"),
+        ({"action": "refuse"}, "refused version 2, champion stays 1"),
+        ({"action": "rollback", "before": "2", "after": "1"}, "rolled back, champion 2 -> 1"),
+    ],
+)
+def test_told_in_retrospect(values: dict[str, Any], what: str) -> None:
+    head, reason = in_retrospect(decision(**values)).splitlines()
+    assert head == f"2026-01-02 03:04:05 UTC  anna@shop  {what}"
+    assert reason == "  chrF is better."

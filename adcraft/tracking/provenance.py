@@ -1,0 +1,93 @@
+"""What made a run: who, by which command, the code, and the packages that decide its result."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from adcraft import __version__
+
+COMMIT = "ADCRAFT_COMMIT"
+"""The environment variable that names the commit where the code is no checkout: in an image, and in the
+folder that ``ray job submit`` uploads, which comes without ``.git``."""
+COMMIT_TAG = "mlflow.source.git.commit"
+CODE_TAG = "adcraft.code"
+_ROOT = Path(__file__).resolve().parents[2]
+_CODE = ("adcraft", "tuning", "ray_jobs")
+_PACKAGES = ("ray", "torch", "transformers", "tokenizers", "ctranslate2", "mlflow", "numpy")
+
+
+def provenance_tags() -> dict[str, str]:
+    """Tags of a run. The commit is left out where nothing tells it; a digest of the code never is."""
+    packages = ", ".join(f"{name} {version}" for name in _PACKAGES if (version := _version(name)))
+    command, found = _command(), commit()
+    return {
+        "mlflow.user": who(),
+        **({"mlflow.source.name": command} if command else {}),
+        "adcraft.version": __version__,
+        "adcraft.environment": f"{platform.system()} {platform.machine()}, Python "
+        f"{platform.python_version()}, {packages}",
+        CODE_TAG: _digest(),
+        **({COMMIT_TAG: found} if found else {}),
+    }
+
+
+def who() -> str:
+    """``user@host``; the user's number where it has no name, as in some containers."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{platform.node()}"
+
+
+def commit() -> str:
+    """Of the code that runs: what the environment says, else the checkout's; "" where there is none."""
+    return os.environ.get(COMMIT, "").strip() or _checked_out()
+
+
+def _command() -> str:
+    """``ray_jobs train``, where the process is one of ours and not a worker of Ray's."""
+    program = Path(sys.argv[0])
+    return " ".join([program.parent.name, *sys.argv[1:2]]) if program.name == "__main__.py" else ""
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+@cache
+def _checked_out() -> str:
+    if not (_ROOT / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(_ROOT), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+@cache
+def _digest() -> str:
+    """Of every module: equal where two runs were of the same code, committed or not."""
+    digest = hashlib.sha256()
+    for file in sorted(file for package in _CODE for file in (_ROOT / package).rglob("*.py")):
+        digest.update(f"{file.relative_to(_ROOT)}\0{file.stat().st_size}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]

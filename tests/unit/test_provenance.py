@@ -1,0 +1,57 @@
+"""What a run says of who made it, and of the code and the environment that it was made by."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from adcraft.tracking.provenance import CODE_TAG, COMMIT, COMMIT_TAG, provenance_tags, who
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_code_and_packages_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(COMMIT, raising=False)
+    tags = provenance_tags()
+    assert re.search(r"Python 3\.11\.\d+, ray [\d.]+, torch 2\.", tags["adcraft.environment"])
+    assert re.fullmatch("[0-9a-f]{16}", tags[CODE_TAG])
+    assert tags["mlflow.user"] == who()
+    if (ROOT / ".git").exists():
+        head = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+        )
+        assert tags[COMMIT_TAG] == head.stdout.strip()
+
+
+def test_the_environment_names_the_commit_of_code_that_is_no_checkout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(COMMIT, "c0ffee")
+    assert provenance_tags()[COMMIT_TAG] == "c0ffee"
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        (["/job/ray_jobs/__main__.py", "train", "--set", "tracking.uri=http://u:p@h"], "ray_jobs train"),
+        (["/ray/workers/default_worker.py", "--node-ip-address=127.0.0.1"], None),
+    ],
+)
+def test_the_command_is_told_without_what_it_was_given(
+    monkeypatch: pytest.MonkeyPatch, program: list[str], name: str | None
+) -> None:
+    monkeypatch.setattr("sys.argv", program)
+    assert provenance_tags().get("mlflow.source.name") == name
+
+
+def test_who_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("no such user")
+
+    assert "@" in who()
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    assert who().split("@")[0].isdecimal()
