@@ -17,6 +17,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from adcraft.errors import SettingsError
 
+SCRATCH = "scratch"
+"""The base that has learnt nothing."""
+
+MEANS = frozenset(
+    {
+        "storage",
+        "threads_per_worker",
+        "min_workers",
+        "strategy",
+        "gradient_checkpointing",
+        "compile",
+        "max_failures",
+    }
+)
+"""Settings of training that change where and how a run computes but, beyond rounding, not what comes out."""
+
 
 class Strict(BaseModel):
     """Base of all settings: unknown keys are refused, values never change."""
@@ -104,12 +120,23 @@ class ModelSettings(Strict):
     """What is fine-tuned."""
 
     base: str = Field(
-        "scratch", description="'scratch', a hub name (google-t5/t5-small), or a local checkpoint"
+        SCRATCH, description="'scratch', a hub name (google-t5/t5-small), or a local checkpoint"
     )
     revision: str = Field("", description="commit or tag of a hub model; empty: its main")
     scratch: ScratchSettings = ScratchSettings()
     source_tokens: int = Field(160, ge=8, le=4096, description="that the model reads at most")
     target_tokens: int = Field(80, ge=8, le=1024, description="that the model writes at most")
+
+
+class LoraSettings(Strict):
+    """Adapters: a few weights beside each matrix of a pretrained base are trained, not the base."""
+
+    rank: int = Field(0, ge=0, le=1024, description="width of the adapters; 0: the whole model is trained")
+    alpha: float = Field(16, gt=0, description="what the adapters add counts alpha / rank times")
+    dropout: float = Field(0.0, ge=0, lt=1, description="fraction dropped of what an adapter reads")
+    targets: Literal["attention", "all"] = Field(
+        "all", description="matrices that get an adapter; all: those of the feed-forward layers too"
+    )
 
 
 class TrainSettings(Strict):
@@ -118,7 +145,15 @@ class TrainSettings(Strict):
     max_epochs: int = Field(8, ge=1, description="passes over the training products")
     max_minutes: float = Field(0, ge=0, description="0: no limit; the schedule ends in time")
     patience: int = Field(3, ge=0, description="epochs without a better validation loss; 0: never stop")
-    num_workers: int = Field(1, ge=1, description="processes that train together")
+    num_workers: int = Field(1, ge=1, description="processes that train together; sets the global batch")
+    min_workers: int = Field(
+        0,
+        ge=0,
+        description="go on with so few while a node is gone; 0: wait for all",
+    )
+    strategy: Literal["ddp", "fsdp"] = Field(
+        "ddp", description="each worker holds the whole model, or (fsdp) a shard of what does not fit"
+    )
     use_gpu: bool = Field(False, description="one GPU for each worker")
     threads_per_worker: int = Field(0, ge=0, description="torch threads; 0: the node's cores shared out")
     tokens_per_batch: int = Field(1536, ge=32, description="padded source + target tokens, per worker")
@@ -130,12 +165,34 @@ class TrainSettings(Strict):
     weight_decay: float = Field(0.01, ge=0, description="of AdamW")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability given to the other tokens")
     clip_norm: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="of the forward pass; auto: bfloat16 or float16 on a GPU, float32 on a CPU"
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="recompute activations: less memory, about a third more time"
+    )
+    compile: bool = Field(
+        False, description="the training step by torch.compile; minutes at the start, see docs/training.md"
+    )
+    lora: LoraSettings = LoraSettings()
     max_failures: int = Field(3, ge=0, description="worker failures survived before giving up")
     keep_checkpoints: int = Field(2, ge=1, description="newest ones kept on disk")
     samples: int = Field(8, ge=0, description="validation products generated and logged each epoch")
     seed: int = Field(7, description="of weights, order and dropout")
     storage: str = Field("", description="folder of checkpoints; empty: <home>/train")
     fresh: bool = Field(False, description="train again although this very run is already registered")
+
+    @model_validator(mode="after")
+    def _fewer_than_all(self) -> TrainSettings:
+        if self.min_workers > self.num_workers:
+            raise ValueError(f"min_workers {self.min_workers} is above num_workers {self.num_workers}")
+        return self
+
+    @model_validator(mode="after")
+    def _sharded_numbers(self) -> TrainSettings:
+        if self.strategy == "fsdp" and self.precision == "float16":
+            raise ValueError("precision 'float16' does not go with strategy 'fsdp'; use 'auto' or 'bfloat16'")
+        return self
 
 
 class TrackingSettings(Strict):
@@ -232,6 +289,15 @@ class Settings(Strict):
     serve: ServeSettings = ServeSettings()
     ray: RaySettings = RaySettings()
 
+    @model_validator(mode="after")
+    def _adapters_need_a_base(self) -> Settings:
+        if self.train.lora.rank and self.model.base == SCRATCH:
+            raise ValueError(
+                f"train.lora.rank = {self.train.lora.rank} needs a base that has learnt something, and "
+                f"model.base = {SCRATCH!r} has not; set train.lora.rank=0, or give a pretrained base"
+            )
+        return self
+
 
 def load_settings(
     config: Path | None = None,
@@ -246,19 +312,24 @@ def load_settings(
     Raises:
         SettingsError: the file can't be read, or a key or value is not allowed.
     """
-    tree = _read_yaml(config) if config else {}
+    tree = read_yaml(config) if config else {}
     where = str(config) if config else "the settings"
     for override in overrides:
-        _apply(tree, override)
+        apply_override(tree, override)
         where = f"{config or 'the settings'} with --set"
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
-        raise SettingsError(_explain(error, where)) from None
-    return _resolve(settings, environment)
+        raise SettingsError(explain(error, where)) from None
+    return resolve(settings, environment)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        SettingsError: there is no such file, or it holds something else.
+    """
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -276,7 +347,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _apply(tree: dict[str, Any], override: str) -> None:
+def apply_override(tree: dict[str, Any], override: str, root: type[BaseModel] = Settings) -> None:
+    """Set one ``a.b=c`` in a tree that ``root`` is going to validate.
+
+    Raises:
+        SettingsError: it has another form.
+    """
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
@@ -285,7 +361,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         value = yaml.safe_load(text) if text.strip() else ""
     except yaml.YAMLError:
         value = text
-    field = _field_type(parts)
+    field = _field_type(root, parts)
     if field is str and (not isinstance(value, str) or text.strip().startswith(("|", ">"))):
         value = text.strip()  # a name such as 2024 or "on", and the delimiter |, stay what was typed
     node = tree
@@ -297,8 +373,8 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     node[parts[-1]] = value
 
 
-def _field_type(parts: list[str]) -> Any:
-    model: Any = Settings
+def _field_type(root: type[BaseModel], parts: list[str]) -> Any:
+    model: Any = root
     for part in parts:
         fields = getattr(model, "model_fields", {})
         if part not in fields:
@@ -307,13 +383,14 @@ def _field_type(parts: list[str]) -> Any:
     return model
 
 
-def _explain(error: ValidationError, where: str) -> str:
+def explain(error: ValidationError, where: str, root: type[BaseModel] = Settings) -> str:
+    """One sentence for each fault that ``root`` found: where, the key, the value, what is allowed."""
     lines = []
     for fault in error.errors():
         path = [str(part) for part in fault["loc"]]
         key = ".".join(path)
         if fault["type"] == "extra_forbidden":
-            known = _known_keys(path[:-1])
+            known = _known_keys(root, path[:-1])
             close = difflib.get_close_matches(path[-1], known, n=1)
             hint = f" Did you mean {'.'.join([*path[:-1], close[0]])}?" if close else ""
             lines.append(
@@ -322,21 +399,24 @@ def _explain(error: ValidationError, where: str) -> str:
             )
         else:
             message = fault["msg"].removeprefix("Value error, ")
-            shown = "" if isinstance(fault["input"], dict) else f" = {fault['input']!r}"
-            lines.append(f"{where}: {key}{shown}: {message}.")
+            shown = "" if isinstance(fault["input"], dict | BaseModel) else f" = {fault['input']!r}"
+            lines.append(f"{where}: {key}{shown}: {message}." if key else f"{where}: {message}.")
     return "\n".join(lines)
 
 
-def _known_keys(path: list[str]) -> list[str]:
-    model: Any = Settings
+def _known_keys(root: type[BaseModel], path: list[str]) -> list[str]:
+    model: Any = root
     for part in path:
-        model = model.model_fields[part].annotation
-        if get_args(model):
+        fields = getattr(model, "model_fields", {})
+        inner = get_args(model)  # of a mapping: its values
+        if part not in fields and not inner:
             return []
-    return list(model.model_fields)
+        model = fields[part].annotation if part in fields else inner[-1]
+    return list(getattr(model, "model_fields", {}))
 
 
-def _resolve(settings: Settings, environment: Mapping[str, str]) -> Settings:
+def resolve(settings: Settings, environment: Mapping[str, str]) -> Settings:
+    """Fill in the folders and addresses that were left empty."""
     home = _output_folder("home", settings.home or environment.get("ADCRAFT_HOME", "") or "~/.adcraft")
     sqlite = f"sqlite:///{home}/mlflow.db"
     return settings.model_copy(

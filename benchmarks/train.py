@@ -1,46 +1,46 @@
-"""Ray Train beside a plain torch loop: the same model, rows, batches and optimizer.
+"""Training beside transformers' ``Seq2SeqTrainer``, and Ray Train beside a plain torch loop.
 
-    python -m benchmarks.train [--rows 1100] [--rounds 5]
+    python -m benchmarks.train [--rows 3000] [--ray-rows 1700] [--rounds 5]
 
-Each round trains one epoch three ways, in turn: a plain loop in a process of its own with all cores, one
-Ray Train worker with all cores, and Ray Train workers of one core each that share every global batch.
-Steps are timed inside the loop, from its tenth second on: before that, Ray still starts processes of its own.
-Batches differ a little in what fits into them, so a step's time is given per useful (non-padding) token.
+All on the Myntra feed (the sample feed where that is not here). First our batches and steps in a plain loop
+and Seq2SeqTrainer with three ways to pad, each in a process of its own with all cores. Each makes one pass
+over the same rows, in turns: one to warm up and one for each round. So the same run gives speed and, at its
+end, the loss per token at equal tokens. Then the same plain loop takes turns with one Ray Train worker that
+has all cores, and with workers of one core each that share every batch.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
-import random
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from adcraft.ad_copy.sample_feed.products import products
-from adcraft.ad_copy.slots import SLOT_TOKENS
-from adcraft.inference.codec import TextCodec
-from adcraft.settings import ModelSettings, load_settings
-from adcraft.training.base_model import load_model, write_base
-from adcraft.training.batches import Row, by_token_budget, collate
-from adcraft.training.encoding import EncodedSplit
-from adcraft.training.plan import TrainingPlan
-from adcraft.training.progress import Event
-from adcraft.training.resources import worker_resources
-from adcraft.workloads import get_workload
+from adcraft.settings import load_settings
 from benchmarks.report import Entry, write_report
+from benchmarks.train_feed import Feed, write_feed
+from benchmarks.train_ray import by_ray
 from cluster.session import ray_session
 
-_GOAL = 1.1
-_WARM_S = 10.0
+_PEERS = {
+    "full": ("padding to the maximum length", 2.5),
+    "dynamic": ("dynamic padding", 1.3),
+    "grouped": ("dynamic padding and group_by_length", 1.0),
+}
+_GOAL_LOSS = 1.01
+_GOAL_TIME = 1.1
+_GOAL_WORKERS = 0.9
+
+Rates = dict[str, list[float]]
+"""Useful tokens/s of each side, round by round."""
 
 
 def main() -> None:
@@ -48,190 +48,190 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, default=1100)
+    parser.add_argument("--rows", type=int, default=3000, help="of one pass; 0: only Ray Train")
+    parser.add_argument("--ray-rows", type=int, default=1700, help="of one pass; 0: only transformers")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens-per-batch", type=int, default=1536)
-    parser.add_argument("--plain", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.plain:
-        print(json.dumps(plain(arguments.plain)))
-        return
     cores = len(os.sched_getaffinity(0))
+    session = load_settings(overrides=[f"ray.num_cpus={cores}"])
     with tempfile.TemporaryDirectory(prefix="adcraft-bench-") as name:
         folder = Path(name)
-        rows = write_rows(folder, arguments.rows)
-        write_plan(folder, rows, cores, arguments.tokens_per_batch)
-        seconds: dict[str, list[float]] = {"plain": [], "one": [], "many": []}
-        with ray_session(load_settings(overrides=[f"ray.num_cpus={cores}"])):
-            for index in range(arguments.rounds):
-                seconds["plain"].append(_in_own_process(folder))
-                seconds["one"].append(by_ray(folder, f"one-{index}", workers=1))
-                seconds["many"].append(by_ray(folder, f"many-{index}", workers=cores))
-                last = {key: f"{1 / values[-1]:.0f} tokens/s" for key, values in seconds.items()}
-                print(f"round {index + 1}: {last}", file=sys.stderr, flush=True)
-    write_report("train", list(_entries(seconds, cores, arguments.rounds)))
+        with ray_session(session):
+            feed = write_feed(
+                folder,
+                arguments.rows or arguments.ray_rows,
+                threads=cores,
+                tokens_per_batch=arguments.tokens_per_batch,
+            )
+        entries: list[Entry] = []
+        if arguments.rows:
+            rates, losses = beside_transformers(feed, arguments.rounds)
+            entries += _transformers_entries(feed, rates, losses, arguments.rounds)
+            entries.append(_limit_entry(feed, rates["ours"], arguments.rounds))
+        if arguments.ray_rows:
+            shorter = feed.shortened(folder / "shorter", arguments.ray_rows)
+            with ray_session(session):
+                rates = beside_ray(shorter, cores, arguments.rounds)
+            entries += _ray_entries(rates, cores, arguments.rounds)
+    write_report("train", entries)
 
 
-def write_rows(folder: Path, count: int) -> int:
-    """Encode a sample feed into ``folder/encoded`` and the model into ``folder/base``; rows written."""
-    workload = get_workload("ad_copy")
-    records = (
-        {**product._asdict(), "product_name": product.title, "target": product.ad, "target_field": "ad"}
-        for product in products(rows=count, seed=1)
-    )
-    taught = [e for record in records if (e := workload.example(record, workload.prompt_fields))]
-    texts = [text for example in taught for text in (example.source, example.target)]
-    write_base(ModelSettings(), SLOT_TOKENS, lambda: texts, folder / "base")
-    codec = TextCodec.load(folder / "base" / "tokenizer.json")
-    (folder / "encoded").mkdir()
-    source = codec.encode([example.source for example in taught], 96)
-    target = codec.encode([example.target for example in taught], 80)
-    kind = pa.list_(pa.int32())
-    table = pa.table({"source": pa.array(source, kind), "target": pa.array(target, kind)})
-    pq.write_table(table, folder / "encoded" / "rows.parquet")
-    return len(taught)
+class Side:
+    """A process of ``benchmarks.train_sides`` that trains a part at each turn."""
 
-
-def write_plan(folder: Path, rows: int, threads: int, tokens_per_batch: int) -> None:
-    """Keep what both sides do in ``folder/plan.json``."""
-    plan = TrainingPlan(
-        base=str(folder / "base"),
-        pretrained=False,
-        rows=rows,
-        epochs=1,
-        seconds=0,
-        patience=0,
-        threads=threads,
-        tokens_per_batch=tokens_per_batch,
-        accumulate=1,
-        learning_rate=0.02,
-        warmup=0.05,
-        weight_decay=0.01,
-        label_smoothing=0.0,
-        clip_norm=1.0,
-        seed=7,
-        target_tokens=80,
-        sample_sources=(),
-    )
-    (folder / "plan.json").write_text(json.dumps(plan.as_config()))
-
-
-def plain(folder: Path) -> float:
-    """Seconds per useful token of a loop that a torch user would write; no Ray in the process."""
-    import torch
-
-    from adcraft.training.optimizer import ScaledAdamW
-    from adcraft.training.schedule import learning_rate
-    from adcraft.training.steps import train_step
-
-    plan = _plan(folder)
-    torch.set_num_threads(plan.threads)
-    model = load_model(Path(plan.base), plan.pretrained, plan.seed)
-    model.train()
-    optimizer = ScaledAdamW(model, weight_decay=plan.weight_decay)
-    rows = [
-        Row(source, target)
-        for batch in pq.ParquetFile(folder / "encoded" / "rows.parquet").iter_batches()
-        for source, target in zip(batch["source"].to_pylist(), batch["target"].to_pylist(), strict=True)
-    ]
-    generator = random.Random(plan.seed)
-    generator.shuffle(rows)
-    seen = tokens = 0
-    ends = []
-    started = time.perf_counter()
-    for group in by_token_budget(rows, plan.tokens_per_batch, pool=2048, generator=generator):
-        batch = collate(group, 0)
-        train_step(
-            model,
-            optimizer,
-            [batch],
-            device=torch.device("cpu"),
-            rate=learning_rate(seen / plan.rows, peak=plan.learning_rate, warmup=plan.warmup),
-            target_tokens=batch.target_tokens,
-            smoothing=0.0,
-            clip_norm=plan.clip_norm,
+    def __init__(self, feed: Feed, name: str, turns: int) -> None:
+        self._name = name
+        command = [sys.executable, "-m", "benchmarks.train_sides", str(feed.folder), name, str(turns)]
+        self._errors = (feed.folder / f"{name}.log").open("w+", encoding="utf-8")
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
         )
-        seen += len(group)
-        tokens += batch.tokens
-        ends.append((time.perf_counter() - started, tokens))
-    return seconds_per_token(ends)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()
+
+    def turn(self) -> float:
+        """Let it train the next part; useful tokens/s."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # what it died of is told below
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+        answer = self._answer()
+        return answer["tokens"] / answer["seconds"]
+
+    def loss(self) -> float:
+        """After the last turn: per target token of the validation rows."""
+        return self._answer()["loss"]
+
+    def _answer(self) -> dict[str, float]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._errors.seek(0)
+            raise SystemExit(f"The side {self._name!r} died:\n{self._errors.read()}")
+        answer: dict[str, float] = json.loads(line)
+        return answer
 
 
-def by_ray(folder: Path, name: str, *, workers: int) -> float:
-    """Seconds per useful token of Ray Train, each worker with its share of cores and of the batch."""
-    import ray
-
-    from adcraft.training.fit import fit
-
-    plan = _plan(folder)
-    resources = worker_resources(
-        num_workers=workers,
-        use_gpu=False,
-        threads=0,
-        cluster_cpus=ray.cluster_resources()["CPU"],
-        cluster_gpus=0,
-        node_cores=plan.threads,
-    )
-    shared = TrainingPlan(
-        **{
-            **plan.as_config(),
-            "threads": resources.threads,
-            "tokens_per_batch": plan.tokens_per_batch // workers,
-        }
-    )
-    ends: list[tuple[float, int]] = []
-
-    def note(events: list[Event]) -> None:
-        ends.extend((event["seconds"], event["tokens"]) for event in events if event["kind"] == "step")
-
-    split = EncodedSplit(folder / "encoded", plan.rows, 0)
-    fit(
-        shared,
-        {"train": split, "validation": split},
-        resources,
-        num_workers=workers,
-        storage=folder / "ray",
-        name=name,
-        keep_checkpoints=1,
-        max_failures=0,
-        on_progress=note,
-    )
-    return seconds_per_token(ends)
+def beside_transformers(feed: Feed, rounds: int) -> tuple[Rates, dict[str, float]]:
+    """Tokens/s of ours and of each peer, round by round, and the loss that each ended at."""
+    names = ("ours", *_PEERS)
+    rates: Rates = {name: [] for name in names}
+    with contextlib.ExitStack() as stack:
+        sides = {name: stack.enter_context(Side(feed, name, rounds + 1)) for name in names}
+        for index in range(rounds + 1):
+            turn = {name: side.turn() for name, side in sides.items()}
+            _say("beside transformers", index, turn)
+            if index:
+                for name, rate in turn.items():
+                    rates[name].append(rate)
+        losses = {name: side.loss() for name, side in sides.items()}
+    return rates, losses
 
 
-def seconds_per_token(ends: Sequence[tuple[float, int]]) -> float:
-    """Of the steps after the warm-up, given the seconds and tokens so far at the end of each step."""
-    start, before = next(end for end in ends if end[0] >= _WARM_S)
-    stop, after = ends[-1]
-    return (stop - start) / (after - before)
+def beside_ray(feed: Feed, cores: int, rounds: int) -> Rates:
+    """Tokens/s of the plain loop, of one worker and of one worker a core, round by round."""
+    rates: Rates = {"plain": [], "one": [], "many": []}
+    with Side(feed, "ours", rounds + 1) as plain:
+        plain.turn()
+        for index in range(1, rounds + 1):
+            turn = {
+                "plain": plain.turn(),
+                "one": by_ray(feed, f"one-{index}", workers=1),
+                "many": by_ray(feed, f"many-{index}", workers=cores),
+            }
+            _say("beside a plain loop", index, turn)
+            for name, rate in turn.items():
+                rates[name].append(rate)
+    return rates
 
 
-def _in_own_process(folder: Path) -> float:
-    command = [sys.executable, "-m", "benchmarks.train", "--plain", str(folder)]
-    return float(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+def _say(part: str, index: int, turn: Mapping[str, float]) -> None:
+    shown = ", ".join(f"{name} {rate:,.0f}" for name, rate in turn.items())
+    what = f"round {index}" if index else "to warm up"
+    print(f"{part}, {what}: {shown} tokens/s", file=sys.stderr, flush=True)
 
 
-def _plan(folder: Path) -> TrainingPlan:
-    content = json.loads((folder / "plan.json").read_text())
-    return TrainingPlan(**{**content, "sample_sources": ()})
-
-
-def _entries(seconds: dict[str, list[float]], cores: int, rounds: int) -> Iterator[Entry]:
-    rates = {key: 1 / statistics.median(values) for key, values in seconds.items()}
-    sides = {
-        "one": f"1 Ray Train worker of {cores} threads",
-        "many": f"{cores} Ray Train workers of 1 thread",
-    }
-    for side, what in sides.items():
-        ratio = statistics.median(a / b for a, b in zip(seconds[side], seconds["plain"], strict=True))
+def _transformers_entries(
+    feed: Feed, rates: Rates, losses: Mapping[str, float], rounds: int
+) -> Iterator[Entry]:
+    for name, (what, goal) in _PEERS.items():
+        ratio = _ratio(rates["ours"], rates[name])
         yield Entry(
-            claim=f"time per step (per useful token) of {what} over a plain torch loop of {cores} threads",
+            claim=f"useful tokens/s over Seq2SeqTrainer, {what}, {feed.name} feed",
             value=ratio,
-            goal=_GOAL,
-            met=ratio <= _GOAL,
+            goal=goal,
+            met=ratio >= goal,
             rounds=rounds,
-            peers={"plain tokens/s": rates["plain"], "Ray Train tokens/s": rates[side]},
+            peers={
+                "tokens/s": statistics.median(rates["ours"]),
+                "Seq2SeqTrainer tokens/s": statistics.median(rates[name]),
+            },
         )
+    for name, (what, _) in _PEERS.items():
+        ratio = losses["ours"] / losses[name]
+        yield Entry(
+            claim=f"loss per token at equal tokens over Seq2SeqTrainer, {what} (at most)",
+            value=ratio,
+            goal=_GOAL_LOSS,
+            met=ratio <= _GOAL_LOSS,
+            rounds=1,
+            peers={"loss": losses["ours"], "Seq2SeqTrainer loss": losses[name]},
+        )
+
+
+def _limit_entry(feed: Feed, ours: Sequence[float], rounds: int) -> Entry:
+    command = [sys.executable, "-m", "benchmarks.train_limit", str(feed.folder)]
+    answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    flops = statistics.median(ours) * answer["flop_per_token"]
+    return Entry(
+        claim="our float32 FLOP/s in training over a matrix product's alone (reported)",
+        value=flops / answer["flop_per_s"],
+        goal=None,
+        met=None,
+        rounds=rounds,
+        peers={
+            "GFLOP/s": flops / 1e9,
+            "matrix product GFLOP/s": answer["flop_per_s"] / 1e9,
+            "MFLOP a token": answer["flop_per_token"] / 1e6,
+        },
+    )
+
+
+def _ray_entries(rates: Rates, cores: int, rounds: int) -> Iterator[Entry]:
+    plain = statistics.median(rates["plain"])
+    ratio = _ratio(rates["plain"], rates["one"])
+    yield Entry(
+        claim=f"time per step (per useful token) of 1 Ray Train worker of {cores} threads over a plain torch "
+        f"loop of {cores} threads (at most)",
+        value=ratio,
+        goal=_GOAL_TIME,
+        met=ratio <= _GOAL_TIME,
+        rounds=rounds,
+        peers={"plain tokens/s": plain, "Ray Train tokens/s": statistics.median(rates["one"])},
+    )
+    ratio = _ratio(rates["many"], rates["plain"])
+    yield Entry(
+        claim=f"useful tokens/s of {cores} Ray Train workers of 1 thread over a plain torch loop of {cores} "
+        "threads",
+        value=ratio,
+        goal=_GOAL_WORKERS,
+        met=ratio >= _GOAL_WORKERS,
+        rounds=rounds,
+        peers={"plain tokens/s": plain, "Ray Train tokens/s": statistics.median(rates["many"])},
+    )
+
+
+def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcraft.errors import BaseModelError
-from adcraft.settings import ModelSettings, ScratchSettings
+from adcraft.settings import SCRATCH, ModelSettings, ScratchSettings
 from adcraft.training.tokenizer import train_tokenizer, with_slot_tokens
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SCRATCH = "scratch"
 _FEWEST_PIECES = 16
 
 

@@ -16,6 +16,7 @@ from adcraft.inference.bundle import (
     seal_bundle,
 )
 from adcraft.inference.codec import TextCodec
+from adcraft.training.adapters import Adapters, add_adapters, merge_adapters
 from adcraft.training.base_model import load_model
 from adcraft.training.checkpoint import load_weights
 from adcraft.training.conversion import convert
@@ -28,6 +29,7 @@ def build_bundle(
     *,
     base: Path,
     pretrained: bool,
+    adapters: Adapters | None = None,
     checkpoint: Path,
     workload: str,
     base_name: str,
@@ -42,11 +44,15 @@ def build_bundle(
     Args:
         base: what ``write_base`` wrote: config and tokenizer.
         pretrained: whether it holds weights.
+        adapters: what was trained beside them, if not they themselves; merged into the bundle's weights.
         checkpoint: the checkpoint whose weights are taken.
         settings: resolved settings, kept beside the model.
     """
     model = load_model(base, pretrained, seed=0)
+    beside = add_adapters(model, adapters, seed=0) if adapters else None
     load_weights(checkpoint, model)
+    if beside:
+        model = merge_adapters(beside)
     model.eval()
     folder.mkdir(parents=True)
     model.save_pretrained(folder / "model")

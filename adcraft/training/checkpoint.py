@@ -1,92 +1,136 @@
-"""What a run needs to go on where it was: weights and optimizer as safetensors, the rest as JSON."""
+"""What a run needs to go on where it was: weights and optimizer as safetensors, the rest as JSON.
+
+Whole tensors, of what is trained: however many workers there were and however they held the model, others
+can go on. Where adapters are trained, the frozen base is not in it.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from adcraft.errors import TrainingError
+from adcraft.training.run_state import STATE, RunState
 
 if TYPE_CHECKING:
     import torch
 
 _WEIGHTS = "model.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
-_STATE = "state.json"
 
 
-@dataclass
-class RunState:
-    """Where a run is, after a whole number of epochs.
+def save(
+    folder: Path | None, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: RunState
+) -> None:
+    """Write a checkpoint. All workers call it, since of a sharded model each has a part.
 
-    Attributes:
-        epoch: epochs done.
-        step: optimizer steps done.
-        rows: rows seen by all workers.
-        tokens: tokens trained on by all workers, padding not counted.
-        elapsed_s: training time over all attempts.
-        best_loss: the lowest validation loss so far.
-        bad_epochs: epochs since then.
-        stopped: why there will be no further epoch; "" while there will.
-        history: metrics of each epoch.
+    Args:
+        folder: exists and is empty; None on all workers but the one that writes.
+        model: not wrapped.
+        optimizer: each of its groups has one parameter of ``model``.
+        state: where the run is.
     """
+    from safetensors.torch import save_file
 
-    epoch: int = 0
-    step: int = 0
-    rows: int = 0
-    tokens: int = 0
-    elapsed_s: float = 0.0
-    best_loss: float = float("inf")
-    bad_epochs: int = 0
-    stopped: str = ""
-    history: list[dict[str, float]] = field(default_factory=list)
-
-
-def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: RunState) -> None:
-    """Write a checkpoint into an existing, empty folder."""
-    from safetensors.torch import save_file, save_model
-
-    save_model(model, str(folder / _WEIGHTS))
-    tensors, groups = _flatten(optimizer.state_dict())
-    save_file(tensors, str(folder / _OPTIMIZER))
-    content = {"state": asdict(state), "groups": groups}
-    (folder / _STATE).write_text(json.dumps(content), encoding="utf-8")
+    saved = optimizer.state_dict()
+    weights = _whole(_trained(model), keep=folder is not None)
+    moments = _whole(_flatten(saved), keep=folder is not None)
+    if folder is None:
+        return
+    save_file(weights, str(folder / _WEIGHTS))
+    save_file(moments, str(folder / _OPTIMIZER))
+    content = {"state": asdict(state), "groups": saved["param_groups"]}
+    (folder / STATE).write_text(json.dumps(content), encoding="utf-8")
 
 
 def load(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> RunState:
-    """Read a checkpoint back into ``model`` and ``optimizer``."""
+    """Read a checkpoint back into ``model`` and ``optimizer``, as each worker holds them.
+
+    Raises:
+        TrainingError: it is of another model.
+    """
     from safetensors.torch import load_file
 
     load_weights(folder, model)
-    content = json.loads((folder / _STATE).read_text(encoding="utf-8"))
-    optimizer.load_state_dict(_unflatten(load_file(str(folder / _OPTIMIZER)), content["groups"]))
+    content = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    moments = _unflatten(load_file(str(folder / _OPTIMIZER)), held)
+    optimizer.load_state_dict({"state": moments, "param_groups": content["groups"]})
     return RunState(**content["state"])
 
 
+def begin_from(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> RunState:
+    """Read another run's checkpoint, to begin where it was: with its weights, moments and counts, but with
+    the settings that ``optimizer`` was made with, and a history of one's own.
+    """
+    decays = [group["weight_decay"] for group in optimizer.param_groups]
+    state = load(folder, model, optimizer)
+    for group, decay in zip(optimizer.param_groups, decays, strict=True):
+        group["weight_decay"] = decay
+    return replace(state, best_loss=math.inf, bad_epochs=0, stopped="", history=[])
+
+
 def load_weights(folder: Path, model: torch.nn.Module) -> None:
-    """Read a checkpoint's weights alone."""
-    from safetensors.torch import load_model
+    """Read a checkpoint's weights alone.
 
-    load_model(model, str(folder / _WEIGHTS))
+    Raises:
+        TrainingError: it is of another model.
+    """
+    import torch
+    from safetensors import safe_open
+
+    from adcraft.training.sharding import as_held
+
+    trained = _trained(model)
+    with safe_open(str(folder / _WEIGHTS), framework="pt") as file, torch.no_grad():
+        names = set(file.keys())
+        for name, parameter in trained.items():
+            if name not in names or file.get_slice(name).get_shape() != list(parameter.shape):
+                raise TrainingError(
+                    f"The checkpoint {folder} is of another model: it has no {name} of shape "
+                    f"{tuple(parameter.shape)}. Set train.fresh=true to train from the beginning."
+                )
+            parameter.copy_(as_held(file.get_tensor(name), parameter))
 
 
-def read_state(folder: Path) -> RunState:
-    """Read where a checkpoint's run was, without its tensors."""
-    return RunState(**json.loads((folder / _STATE).read_text(encoding="utf-8"))["state"])
-
-
-def _flatten(state: dict[str, Any]) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]]]:
-    tensors = {
-        f"{index}.{name}": value.contiguous()
-        for index, values in state["state"].items()
-        for name, value in values.items()
+def _trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Each parameter under one name, also where T5 uses it in several places."""
+    return {
+        name: parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad
     }
-    return tensors, state["param_groups"]
 
 
-def _unflatten(tensors: dict[str, torch.Tensor], groups: list[dict[str, Any]]) -> dict[str, Any]:
+def _whole(tensors: Mapping[str, torch.Tensor], *, keep: bool) -> dict[str, torch.Tensor]:
+    """One after the other, since the whole model may not fit where its shards do."""
+    from adcraft.training.sharding import gathered
+
+    whole = {}
+    for name, tensor in tensors.items():
+        full = gathered(tensor)
+        if keep:
+            whole[name] = full.cpu().contiguous()
+    return whole
+
+
+def _flatten(state: dict[str, Any]) -> dict[str, torch.Tensor]:
+    return {
+        f"{index}.{name}": value for index, values in state["state"].items() for name, value in values.items()
+    }
+
+
+def _unflatten(
+    tensors: Mapping[str, torch.Tensor], held: Sequence[torch.Tensor]
+) -> dict[int, dict[str, torch.Tensor]]:
+    from adcraft.training.sharding import as_held
+
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():
         index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
-    return {"state": state, "param_groups": groups}
+        parameter = held[int(index)]
+        of_it = as_held(value, parameter) if value.shape == parameter.shape else value  # else a counter
+        state.setdefault(int(index), {})[name] = of_it
+    return state

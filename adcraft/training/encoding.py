@@ -42,11 +42,17 @@ class EncodedSplit:
     tokens: int
 
     def read(self) -> ray.data.Dataset:
-        """Stream it by Ray Data, beside workers that hold most CPUs. What is small enough is read once
-        and streamed from Ray's memory, so that no epoch waits for reading tasks to start.
+        """Stream it by Ray Data, beside workers that hold most CPUs. What is small enough is read here
+        and streamed from Ray's memory, so that neither the run nor an epoch waits for tasks to start.
         """
-        stream = in_order(sorted(self.folder.glob("*.parquet")))
-        return stream.materialize() if self.tokens <= _TOKENS_IN_MEMORY else stream
+        import ray.data
+
+        files = sorted(self.folder.glob("*.parquet"))
+        if self.tokens > _TOKENS_IN_MEMORY:
+            return in_order(files)
+        _keep_quiet()
+        dataset: ray.data.Dataset = ray.data.from_blocks([pq.read_table(file) for file in files])
+        return dataset
 
 
 def prompt_fields(dataset: PreparedDataset, workload: Workload) -> tuple[str, ...]:
@@ -134,12 +140,16 @@ def in_order(files: Sequence[Path]) -> ray.data.Dataset:
     """
     import ray.data
 
-    if not logging.getLogger().isEnabledFor(logging.DEBUG):
-        logging.getLogger("ray.data").setLevel(logging.ERROR)  # its every step would be on the terminal
+    _keep_quiet()
     stream = ray.data.read_parquet([str(path) for path in files], num_cpus=DATA_CPUS)
     # Without this, tasks that overtake each other swap their rows, and the same run gives another model.
     stream.context.execution_options.preserve_order = True
     return stream
+
+
+def _keep_quiet() -> None:
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # its every step would be on the terminal
 
 
 def _encode_batch(table: pa.Table, workload: str, tokenizer: str, prompt: PromptSettings) -> pa.Table:

@@ -10,15 +10,32 @@ from ray.exceptions import RayActorError, RayError
 from ray.train import ControllerError, TrainingFailedError, UserCallback, WorkerGroupError
 
 from adcraft.errors import AdcraftError, StorageError, TrainingError
+from adcraft.training.progress import phase
 
 _DISK_FULL = ("No space left on device", "Disk quota exceeded")
-_OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "DefaultCPUAllocator: can't allocate")
+_OUT_OF_MEMORY = (
+    "OutOfMemory",
+    "out of memory",
+    "can't allocate memory",  # torch's CPU allocator
+    "Cannot allocate memory",
+    "bad_alloc",
+    "running low on memory",  # Ray's memory monitor
+)
+_LESS_MEMORY = (
+    "Set train.gradient_checkpointing=true and run it again to go on from the last checkpoint, or lower "
+    "train.tokens_per_batch"
+)
 
 
 class GiveUp(UserCallback):
-    """Ends training at the first fault that a restart meets again: a full disk, or an error that is
-    explained. What remains, such as a lost worker, is what Ray Train restarts for.
+    """Ends training at the first fault that a restart meets again: a full disk, a batch that memory can't
+    hold, or an error that is explained. What remains, such as a lost worker, is what Ray Train restarts for;
+    people are told, since it may have to wait for another node.
     """
+
+    def __init__(self, sink: Any = None) -> None:
+        """``sink`` is that of a ``ProgressDrain``; None tells nobody."""
+        self._sink = sink
 
     def after_exception(self, run_context: Any, worker_exceptions: Mapping[int, Exception]) -> None:
         """Called by the controller; what is raised here, ``trainer.fit()`` raises."""
@@ -27,6 +44,11 @@ class GiveUp(UserCallback):
                 raise error
             if disk_is_full(error):
                 raise StorageError(f"The disk is full: {_first_line(error)}. Free space, and run it again.")
+            if _allocation_failed(error):
+                raise TrainingError(f"A training worker ran out of memory: {_said(error)}. {_LESS_MEMORY}.")
+        if self._sink is not None:
+            words = "a worker was lost; waiting for the workers to start again"
+            self._sink.add.remote([phase(words)])
 
 
 def explained_cause(error: BaseException | None) -> AdcraftError | None:
@@ -65,11 +87,20 @@ def explained(failure: TrainingFailedError, max_failures: int) -> AdcraftError:
     # A worker that dies takes the others along, which then complain about the connection.
     cause = min(causes, key=lambda error: (_is_collateral(error), isinstance(error, RayActorError)))
     times = f"{max_failures + 1} times" if max_failures else "and train.max_failures is 0"
-    hint = " Lower train.tokens_per_batch." if any(sign in str(cause) for sign in _OUT_OF_MEMORY) else ""
-    return TrainingError(
-        f"A training worker failed {times}: {_said(cause)}.{hint} Run it again to go on from the last "
-        "checkpoint."
-    )
+    advice = _LESS_MEMORY if _out_of_memory(cause) else "Run it again to go on from the last checkpoint"
+    return TrainingError(f"A training worker failed {times}: {_said(cause)}. {advice}.")
+
+
+def _allocation_failed(error: Exception) -> bool:
+    """Whether the worker itself was refused memory, as it will be again with the same batches. One that
+    was killed, by the system or by Ray, may have been in the way of others.
+    """
+    killed = isinstance(error, RayError) or hasattr(error, "health_check_failure")
+    return _out_of_memory(error) and not killed
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in _OUT_OF_MEMORY)
 
 
 def _is_collateral(error: Exception) -> bool:

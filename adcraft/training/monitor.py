@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 _STEP_METRICS = ("loss", "learning_rate", "gradient_norm")
 
+OnEpoch = Callable[[Mapping[str, float]], None]
+"""Is told the metrics of each epoch."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -37,28 +40,48 @@ class RunMonitor:
         tokenizer: Path,
         samples: Sequence[Sample],
         finish: Callable[[str, Mapping[str, str]], str],
+        on_epoch: OnEpoch | None = None,
     ) -> None:
         self._run_log = run_log
         self._codec = TextCodec.load(tokenizer)
         self._samples = samples
         self._finish = finish
+        self._on_epoch = on_epoch
         self._begun = self._printed = time.monotonic()
         self._phase = "starting the workers"
+        self._start: list[tuple[str, float]] = [(self._phase, time.time() * 1000)]
         self._last_step: Event | None = None
 
     def handle(self, events: Sequence[Event]) -> None:
         """Take events in order; none if there was none for a while. Called from one thread."""
+        ended = []
         for event in events:
             if event["kind"] == "epoch":
                 self._end_of_epoch(event)
+                ended.append(event["metrics"])
             elif event["kind"] == "phase":
                 self._phase = event["name"]
+                self._start.append((self._phase, event["time_ms"]))
             else:
+                if self._last_step is None:
+                    self._log_start(event)
                 self._last_step, self._phase = event, ""
         self._run_log.steps([event for event in events if event["kind"] == "step"], _STEP_METRICS)
         if time.monotonic() - self._printed >= LINE_INTERVAL_S:
             self._print()
         self._run_log.flush()
+        if self._on_epoch is not None:  # last, since whoever is told may end this process
+            for metrics in ended:
+                self._on_epoch(metrics)
+
+    def _log_start(self, first_step: Event) -> None:
+        """Where the seconds went until there was a first step; ``start/loading_the_model_s`` and others."""
+        ends = [ms for _, ms in self._start[1:]] + [first_step["time_ms"]]
+        seconds = {
+            f"start/{phase.replace(' ', '_')}_s": (end - begun) / 1000
+            for (phase, begun), end in zip(self._start, ends, strict=True)
+        }
+        self._run_log.metrics(seconds, int(first_step["step"]), int(first_step["time_ms"]))
 
     def _print(self) -> None:
         self._printed = time.monotonic()

@@ -1,4 +1,4 @@
-"""Progress from the workers to the driver: an actor that rank 0 writes to and the driver drains.
+"""Progress from the workers to the driver, and the word to stop the other way: an actor between them.
 
 So the driver alone talks to MLflow and the terminal, wherever the workers run, and training goes on
 while either is slow.
@@ -14,16 +14,26 @@ from typing import Any, Self
 
 import ray
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 log = logging.getLogger(__name__)
 
 Event = dict[str, Any]
 """``{"kind": "step", ...}``, ``{"kind": "epoch", "metrics": {...}, "samples": [...]}``, or
-``{"kind": "phase", "name": "validating"}``.
+``{"kind": "phase", "name": "validating", "time_ms": ...}``.
 """
 
 _STEP_INTERVAL_S = 1.0
 _DRAIN_INTERVAL_S = 1.0
+
+
+def phase(name: str) -> Event:
+    """What is done from now on."""
+    return {"kind": "phase", "name": name, "time_ms": int(time.time() * 1000)}
+
+
+ReasonToStop = Callable[[], str]
+"""Is asked every second; what is not empty ends the training."""
 
 
 class ProgressSink:
@@ -31,10 +41,16 @@ class ProgressSink:
 
     def __init__(self) -> None:
         self._events: list[Event] = []
+        self._over = False
 
-    def add(self, events: list[Event]) -> None:
-        """Append events."""
+    def add(self, events: list[Event]) -> bool:
+        """Append events; whether the training is to end."""
         self._events += events
+        return self._over
+
+    def stop(self) -> None:
+        """Have the training end; rank 0 hears of it when it next sends something."""
+        self._over = True
 
     def drain(self) -> list[Event]:
         """Take all events."""
@@ -49,6 +65,15 @@ class Reporter:
         self._sink = sink
         self._waiting: list[Event] = []
         self._sent = time.monotonic()
+        self._answer: Any = None
+        self._over = False
+
+    @property
+    def told_to_stop(self) -> bool:
+        """Whether the driver wants the training to end."""
+        if self._answer is not None and ray.wait([self._answer], timeout=0)[0]:
+            self._over, self._answer = ray.get(self._answer), None
+        return self._over
 
     def step(self, **values: float) -> None:
         """Note one optimizer step."""
@@ -58,7 +83,7 @@ class Reporter:
 
     def phase(self, name: str) -> None:
         """Note what is done now, since no step will tell for a while."""
-        self._waiting.append({"kind": "phase", "name": name})
+        self._waiting.append(phase(name))
         self._send()
 
     def epoch(self, metrics: dict[str, float], samples: list[list[int]], stopped: str) -> None:
@@ -76,7 +101,7 @@ class Reporter:
         ray.get(self._sink.add.remote([]))  # the last epoch must arrive before the worker ends
 
     def _send(self) -> None:
-        self._sink.add.remote(self._waiting)
+        self._answer = self._sink.add.remote(self._waiting)
         self._waiting = []
         self._sent = time.monotonic()
 
@@ -84,11 +109,19 @@ class Reporter:
 class ProgressDrain:
     """The driver's end: a thread that hands events on until it is closed; every second, even if there
     are none.
+
+    Attributes:
+        stopped: why the training was told to stop; "" if it was not.
     """
 
-    def __init__(self, handle: Callable[[list[Event]], None]) -> None:
-        self.sink: Any = ray.remote(num_cpus=0)(ProgressSink).remote()
+    def __init__(self, handle: Callable[[list[Event]], None], reason_to_stop: ReasonToStop) -> None:
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        sink: Any = ray.remote(ProgressSink)
+        # Where the driver is: on another node it could be lost while training goes on.
+        self.sink: Any = sink.options(num_cpus=0, scheduling_strategy=here).remote()
+        self.stopped = ""
         self._handle = handle
+        self._reason_to_stop = reason_to_stop
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="adcraft-progress", daemon=True)
 
@@ -101,16 +134,26 @@ class ProgressDrain:
         self._thread.join(timeout=30)
         ray.kill(self.sink)
 
+    def _told_to_stop(self) -> bool:
+        """Whether there is a reason to stop; where that can't be read, it is asked again."""
+        try:
+            self.stopped = self.stopped or self._reason_to_stop()
+        except (OSError, ValueError) as error:
+            log.warning("whether to stop could not be read: %s", error)
+        return bool(self.stopped)
+
     def _run(self) -> None:
         over = False
         while not over:
             over = self._over.wait(_DRAIN_INTERVAL_S)
             try:
                 events = ray.get(self.sink.drain.remote())
+                try:
+                    self._handle(events)
+                except Exception:
+                    log.exception("progress could not be shown")
+                if self._told_to_stop():
+                    ray.get(self.sink.stop.remote())
             except RayError as error:  # Ray has gone, and trainer.fit() says so
                 log.debug("no progress: %s", error)
                 return
-            try:
-                self._handle(events)
-            except Exception:
-                log.exception("progress could not be shown")

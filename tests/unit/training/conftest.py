@@ -8,6 +8,7 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from adcraft.ad_copy.slots import SLOT_TOKENS
+from adcraft.training.masks import keep_examples_apart
 from adcraft.training.tokenizer import train_tokenizer, with_slot_tokens
 
 T5_TOKENIZER = Path(__file__).parents[4] / "shared" / "data" / "t5_tokenizer"
@@ -81,6 +82,7 @@ def tiny_t5(vocabulary: int, *, shape: str = "gated-gelu", tied: bool = True, se
         **common,
     )
     model = T5ForConditionalGeneration(config).eval()
+    keep_examples_apart(model)
     if not tied:
         model.lm_head.weight = torch.nn.Parameter(torch.randn_like(model.shared.weight) * width**-0.5)
     return model

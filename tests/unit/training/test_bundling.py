@@ -16,8 +16,9 @@ from adcraft.inference.generator import Generator
 from adcraft.settings import ModelSettings, ScratchSettings
 from adcraft.training.base_model import load_model, write_base
 from adcraft.training.bundling import build_bundle
-from adcraft.training.checkpoint import RunState, save
+from adcraft.training.checkpoint import save
 from adcraft.training.optimizer import ScaledAdamW
+from adcraft.training.run_state import RunState
 from tests.unit.training.conftest import TEXTS, enliven, tiny_t5
 
 SHAPE = ScratchSettings(vocabulary=100, d_model=32, d_ff=64, heads=2, layers=1)

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import T5ForConditionalGeneration
 
+from adcraft.errors import TrainingError
 from adcraft.training.batches import Row, collate
-from adcraft.training.checkpoint import RunState, load, load_weights, read_state, save
+from adcraft.training.checkpoint import begin_from, load, load_weights, save
 from adcraft.training.optimizer import ScaledAdamW
+from adcraft.training.precision import Precision
+from adcraft.training.run_state import TRAIN_LIST, RunState, kept_in, read_state
 from adcraft.training.steps import train_step
 from tests.unit.training.conftest import tiny_t5
 
-CPU = torch.device("cpu")
+CPU = Precision(torch.device("cpu"))
 
 
 def batch(seed: int):
     torch.manual_seed(seed)
     return collate(
-        [Row([*torch.randint(3, 60, (6,)).tolist(), 1], [*torch.randint(3, 60, (4,)).tolist(), 1])], 0
+        [[Row([*torch.randint(3, 60, (6,)).tolist(), 1], [*torch.randint(3, 60, (4,)).tolist(), 1])]], 0
     )
 
 
@@ -34,7 +38,7 @@ def train(model: T5ForConditionalGeneration, optimizer: ScaledAdamW, steps: rang
             model,
             optimizer,
             [made],
-            device=CPU,
+            precision=CPU,
             rate=0.01 + 0.001 * step,
             target_tokens=made.target_tokens,
             smoothing=0.1,
@@ -67,6 +71,26 @@ def test_a_reloaded_run_goes_on_bit_for_bit(tmp_path: Path, tied: bool) -> None:
     assert train(again, other, range(7, 30)) == expected
     assert equal(again, model)
     assert (again.lm_head.weight is again.shared.weight) == tied
+
+
+def test_a_run_that_begins_from_another_ones_checkpoint_has_its_moments_and_its_own_settings(
+    tmp_path: Path,
+) -> None:
+    model = tiny_t5(64)
+    optimizer = ScaledAdamW(model, weight_decay=0.01)
+    train(model, optimizer, range(7))
+    before = RunState(epoch=2, step=7, rows=70, best_loss=1.0, bad_epochs=2, history=[{"epoch": 2.0}])
+    save(tmp_path, model, optimizer.adamw, before)
+    again = tiny_t5(64, seed=9)
+    other = ScaledAdamW(again, weight_decay=0.5)
+    assert begin_from(tmp_path, again, other.adamw) == RunState(epoch=2, step=7, rows=70)
+    assert equal(again, model)
+    for left, right in zip(optimizer.adamw.param_groups, other.adamw.param_groups, strict=True):
+        assert right["weight_decay"] == 50 * left["weight_decay"]
+        assert (right["scale"], right["steps"]) == (left["scale"], left["steps"])
+        (mine,), (its,) = left["params"], right["params"]
+        for name, value in optimizer.adamw.state[mine].items():
+            assert torch.equal(value, other.adamw.state[its][name])
 
 
 def test_the_optimizers_state_comes_back_exactly(tmp_path: Path) -> None:
@@ -123,7 +147,9 @@ def test_weights_alone(tmp_path: Path) -> None:
 def test_weights_of_another_shape(tmp_path: Path) -> None:
     model = tiny_t5(64)
     save(tmp_path, model, ScaledAdamW(model, weight_decay=0.0).adamw, RunState())
-    with pytest.raises(RuntimeError, match="size mismatch"):
+    with pytest.raises(
+        TrainingError, match=r"is of another model: it has no shared\.weight of shape \(72, 32\)\."
+    ):
         load_weights(tmp_path, tiny_t5(72))
 
 
@@ -158,3 +184,20 @@ def test_a_loss_that_is_no_number_comes_back(tmp_path: Path) -> None:
     state = RunState(history=[{"loss": math.nan}])
     save(tmp_path, model, ScaledAdamW(model, weight_decay=0.0).adamw, state)
     assert math.isnan(read_state(tmp_path).history[0]["loss"])
+
+
+def test_kept_checkpoints_are_those_that_ray_lists_by_epoch(tmp_path: Path) -> None:
+    assert kept_in(tmp_path) == []
+    for name, epoch in (("b", 1), ("a", 3), ("unlisted", 4)):
+        (tmp_path / name).mkdir()
+        state = {"state": asdict(RunState(epoch=epoch)), "groups": []}
+        (tmp_path / name / "state.json").write_text(json.dumps(state))
+    listed = {
+        "checkpoint_results": [{"checkpoint_dir_name": "b"}, {"checkpoint_dir_name": "deleted"}],
+        "latest_checkpoint_result": {"checkpoint_dir_name": "a"},
+    }
+    file = tmp_path / TRAIN_LIST
+    file.write_text(json.dumps(listed))
+    assert [folder.name for folder in kept_in(tmp_path)] == ["b", "a"]
+    file.write_text(file.read_text()[:20])
+    assert kept_in(tmp_path) == []

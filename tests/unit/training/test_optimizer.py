@@ -23,7 +23,8 @@ def moved(
     before = [parameter.detach().clone() for parameter in model.parameters()]
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, gradient)
-    optimizer.step(rate)
+    optimizer.set_rates(rate)
+    optimizer.adamw.step()
     return [old - new.detach() for old, new in zip(before, model.parameters(), strict=True)]
 
 
@@ -62,7 +63,8 @@ def test_the_size_is_measured_again_now_and_then() -> None:
             parameter.grad = torch.ones_like(parameter)
         with torch.no_grad():
             model.all[0].fill_(float(step + 1))
-        optimizer.step(0.0)
+        optimizer.set_rates(0.0)
+        optimizer.adamw.step()
         scales.append(optimizer.adamw.param_groups[0]["scale"])
     assert scales == pytest.approx([1.0] * 20 + [21.0] * 20 + [41.0] * 5)
 

@@ -20,12 +20,16 @@ def share(
     gpus: float = 0,
     use_gpu: bool = False,
     threads: int = 0,
+    min_workers: int = 0,
 ) -> WorkerResources:
+    """Of a cluster of equal nodes."""
+    nodes = max(1, round(cluster_cpus / node_cores)) if node_cores > 2 else 1
     return worker_resources(
         num_workers=num_workers,
+        min_workers=min_workers,
         use_gpu=use_gpu,
         threads=threads,
-        cluster_cpus=cluster_cpus,
+        node_cpus=[cluster_cpus / nodes] * nodes,
         cluster_gpus=gpus,
         node_cores=node_cores,
     )
@@ -88,3 +92,50 @@ def test_a_cluster_that_is_too_small(num_workers: int, cluster_cpus: float) -> N
     said = rf"^train\.num_workers = {num_workers} can't run on {cluster_cpus:g} logical CPUs: .*cluster\.$"
     with pytest.raises(ClusterError, match=said):
         share(num_workers, cluster_cpus, 2)
+
+
+def test_workers_leave_room_on_every_node_that_could_remain() -> None:
+    """One that a worker fills could read no data for it once the others are gone."""
+
+    def on(node_cpus: list[float], workers: int, min_workers: int = 0) -> float:
+        return worker_resources(
+            num_workers=workers,
+            min_workers=min_workers,
+            use_gpu=False,
+            threads=0,
+            node_cpus=node_cpus,
+            cluster_gpus=0,
+            node_cores=2,
+        ).cpus
+
+    assert on([1, 1], 1) == 0.75
+    assert on([0, 1, 1], 1) == 0.75
+    assert on([2, 2], 2, min_workers=1) == 0.87
+    assert on([16, 1], 4) == 0.75
+    assert on([4, 4], 2) == 1.0
+
+
+@given(st.integers(1, 40), st.floats(1, 40), st.integers(1, 5))
+def test_no_node_is_ever_full(workers: int, node: float, count: int) -> None:
+    cpus = worker_resources(
+        num_workers=workers,
+        min_workers=1,
+        use_gpu=False,
+        threads=0,
+        node_cpus=[node] * count,
+        cluster_gpus=0,
+        node_cores=2,
+    ).cpus
+    assert node - min(workers, int((node + 1e-6) / cpus)) * cpus >= DATA_CPUS - 0.011
+
+
+def test_nodes_so_unlike_that_no_share_suits_all_are_used_all_the_same() -> None:
+    assert share(3, 1.75, 0).cpus == 0.41
+
+
+def test_fewer_workers_are_enough_where_they_may_come_and_go() -> None:
+    with pytest.raises(ClusterError, match=r"^train\.num_workers = 4 can't run on 1 logical CPUs"):
+        share(4, 1, 1)
+    assert share(4, 1, 1, min_workers=1).cpus == 0.37
+    with pytest.raises(ClusterError, match=r"^train\.min_workers = 3 can't run on 1 logical CPUs"):
+        share(4, 1, 1, min_workers=3)

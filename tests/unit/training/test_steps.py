@@ -12,10 +12,11 @@ from transformers import T5ForConditionalGeneration
 
 from adcraft.training.batches import IGNORED, Batch, Row, collate
 from adcraft.training.optimizer import ScaledAdamW
+from adcraft.training.precision import Precision
 from adcraft.training.steps import generate_samples, loss_sum, train_step, validate
 from tests.unit.training.conftest import enliven, tiny_t5
 
-CPU = torch.device("cpu")
+CPU = Precision(torch.device("cpu"))
 
 
 def rows(count: int) -> list[Row]:
@@ -30,7 +31,11 @@ def rows(count: int) -> list[Row]:
 
 
 def batches(all_rows: list[Row], size: int) -> list[Batch]:
-    return [collate(all_rows[start : start + size], 0) for start in range(0, len(all_rows), size)]
+    """Of so many rows each, one in a line."""
+    return [
+        collate([[row] for row in all_rows[start : start + size]], 0)
+        for start in range(0, len(all_rows), size)
+    ]
 
 
 def gradients(
@@ -41,7 +46,7 @@ def gradients(
         model,
         ScaledAdamW(model, weight_decay=0.0),
         parts,
-        device=CPU,
+        precision=CPU,
         rate=rate,
         target_tokens=target_tokens,
         smoothing=0.1,
@@ -68,7 +73,7 @@ def test_the_gradient_is_that_of_the_mean_loss_per_token() -> None:
     [big] = batches(rows(6), 6)
     found, loss, _, model = gradients([big], target_tokens=big.target_tokens)
     reference = tiny_t5(64).train()
-    logits = reference(input_ids=big.input_ids, attention_mask=big.attention_mask, labels=big.labels).logits
+    logits = reference(input_ids=big.input_ids, attention_mask=big.source_segments, labels=big.labels).logits
     mean = functional.cross_entropy(
         logits.flatten(0, 1), big.labels.flatten(), ignore_index=IGNORED, label_smoothing=0.1
     )
@@ -113,7 +118,7 @@ def test_gradients_of_the_step_before_are_forgotten() -> None:
             model,
             optimizer,
             [part],
-            device=CPU,
+            precision=CPU,
             rate=0.0,
             target_tokens=part.target_tokens,
             smoothing=0.0,
@@ -131,7 +136,14 @@ def test_steps_lower_the_loss() -> None:
     tokens = sum(part.target_tokens for part in parts)
     losses = [
         train_step(
-            model, optimizer, parts, device=CPU, rate=0.02, target_tokens=tokens, smoothing=0.0, clip_norm=1.0
+            model,
+            optimizer,
+            parts,
+            precision=CPU,
+            rate=0.02,
+            target_tokens=tokens,
+            smoothing=0.0,
+            clip_norm=1.0,
         )[0]
         for _ in range(30)
     ]
@@ -141,8 +153,9 @@ def test_steps_lower_the_loss() -> None:
 def test_padding_changes_no_loss() -> None:
     [short] = batches([Row([5, 6, 1], [7, 8, 1])], 1)
     model = tiny_t5(64)
-    wide = collate([Row([5, 6, 1], [7, 8, 1]), Row([9] * 30, [9] * 30)], 0)
-    alone = Batch(wide.input_ids[:1], wide.attention_mask[:1], wide.labels[:1], 3, 6)
+    wide = collate([[Row([5, 6, 1], [7, 8, 1])], [Row([9] * 30, [9] * 30)]], 0)
+    tensors = {name: value[:1] for name, value in vars(wide).items() if isinstance(value, torch.Tensor)}
+    alone = Batch(**tensors, examples=1, target_tokens=3, tokens=6)
     left, right = (loss_sum(model, part, CPU, 0.0).item() for part in (short, alone))
     assert left == pytest.approx(right, rel=1e-5)
 

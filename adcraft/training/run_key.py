@@ -1,0 +1,37 @@
+"""What makes a training run the same run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import asdict
+from typing import Any
+
+from adcraft import __version__
+from adcraft.data.dataset import PreparedDataset
+from adcraft.settings import MEANS, Settings
+from adcraft.training.origin import Origin
+
+
+def run_key(settings: Settings, dataset: PreparedDataset, origin: Origin | None = None) -> str:
+    """A run is known by it: dataset, model, training settings, the checkpoint that it begins
+    from, and Adcraft's version. Where files lie, how many CPUs there are and how workers hold the model do
+    not count, so a run that ran out of memory goes on by other means; ``train.fresh`` makes every run
+    another.
+    """
+    train = settings.train.model_dump(exclude={*MEANS, "fresh"})
+    if not settings.train.lora.rank:
+        del train["lora"]
+    content: dict[str, Any] = {
+        "dataset": dataset.version,
+        "workload": settings.workload,
+        "model": settings.model.model_dump(),
+        "train": train,
+        "registered_model": settings.tracking.model,
+        "adcraft": __version__,
+        "fresh": time.time_ns() if settings.train.fresh else 0,
+    }
+    if origin:
+        content["origin"] = asdict(origin)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

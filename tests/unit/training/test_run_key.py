@@ -1,0 +1,55 @@
+"""What makes a run the same run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adcraft.settings import load_settings
+from adcraft.training.run_key import run_key
+from tests.prepared import write_prepared
+
+BASE = "model.base=google-t5/t5-small"
+
+
+def keys(folder: Path, *sides: tuple[str, ...]) -> set[str]:
+    dataset = write_prepared(folder, rows=20)
+    return {run_key(load_settings(overrides=side), dataset) for side in sides}
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "train.strategy=fsdp",
+        "train.min_workers=1",
+        "train.gradient_checkpointing=true",
+        "train.compile=true",
+        "train.threads_per_worker=2",
+        "train.max_failures=0",
+        "train.storage=/elsewhere",
+        "train.lora.alpha=3",  # of no adapters
+    ],
+)
+def test_means_make_no_other_run(tmp_path: Path, override: str) -> None:
+    assert len(keys(tmp_path, (BASE,), (BASE, override))) == 1
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "train.num_workers=2",
+        "train.tokens_per_batch=512",
+        "train.accumulate=2",
+        "train.precision=bfloat16",
+        "train.lora.rank=8",
+        "train.fresh=true",
+    ],
+)
+def test_what_changes_the_model_makes_another_run(tmp_path: Path, override: str) -> None:
+    assert len(keys(tmp_path, (BASE,), (BASE, override))) == 2
+
+
+def test_adapters_are_told_apart(tmp_path: Path) -> None:
+    sides = [(BASE, "train.lora.rank=8", f"train.lora.{rest}") for rest in ("alpha=8", "targets=attention")]
+    assert len(keys(tmp_path, (BASE, "train.lora.rank=8"), *sides)) == 3
