@@ -24,8 +24,9 @@ ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/var/home
 endif
 
-.PHONY: help setup demo smoke sample prepare train evaluate promote rollback pipeline serve submit cluster \
-	mlflow check format test test-unit drills bench bench-prepare bench-train bench-engine hooks reference lock clean
+.PHONY: help setup demo smoke sample prepare train sweep evaluate promote rollback history pipeline serve submit cluster \
+	mlflow check format test test-unit drills bench bench-prepare bench-train bench-tune \
+	bench-engine postgres hooks reference lock clean
 
 ##@ Start here
 
@@ -50,10 +51,14 @@ train: setup ## Dataset to fine-tuned T5, registered in MLflow
 evaluate: setup ## Score the challenger beside the champion on the untouched test split
 promote: setup ## Make the challenger champion, if it is better beyond noise
 rollback: setup ## Bring the previous champion back
+history: setup ## What was promoted, refused and rolled back; ARGS="--limit 5"
 pipeline: setup ## Prepare, train, evaluate, promote; what has not changed is skipped
 
-sample prepare train evaluate promote rollback pipeline:
+sample prepare train evaluate promote rollback history pipeline:
 	@$(PYTHON) -m ray_jobs $@ $(ARGS)
+
+sweep: setup ## Many training runs, the poor ones stopped early, the best registered
+	@$(PYTHON) -m tuning sweep --config configs/sweep-asha.yaml $(ARGS)
 
 serve: setup ## Answer HTTP with the champion
 	@$(PYTHON) -m serve_app $(ARGS)
@@ -64,7 +69,9 @@ cluster: setup ## A local Ray head with token authentication, until Ctrl-C
 	@$(PYTHON) -m cluster.local $(ARGS)
 
 submit: setup ## Run STAGE=train on a running cluster by 'ray job submit'
-	@$(BIN)/ray job submit --working-dir . -- python -m ray_jobs $(STAGE) $(ARGS)
+	@$(BIN)/ray job submit --working-dir . \
+	  --runtime-env-json '{"env_vars": {"ADCRAFT_COMMIT": "$(shell git rev-parse HEAD 2>/dev/null)"}}' \
+	  -- python -m ray_jobs $(STAGE) $(ARGS)
 
 mlflow: setup ## MLflow's pages on 127.0.0.1:5000, until Ctrl-C
 	@$(PYTHON) -m cluster.mlflow_server $(ARGS)
@@ -91,14 +98,26 @@ test-unit: setup ## Tests that need no Ray
 drills: setup ## Long fault drills: kill it, fill it, interrupt it
 	$(PYTHON) -m pytest -m drill $(ARGS)
 
-bench: bench-prepare bench-train bench-engine ## All benchmarks
+bench: bench-prepare bench-train bench-tune bench-engine ## All benchmarks
 
 bench-prepare: setup ## Preparing a feed, beside what a user would pick instead
 bench-train: setup ## Training, likewise
-bench-engine: setup ## Generating, likewise
+bench-tune: setup ## Sweeps: how soon a trial starts; what ASHA finds, and what it saves
+bench-engine: setup ## Generating, beside transformers
 
 bench-prepare bench-train bench-engine: bench-%:
 	$(PYTHON) -m benchmarks.$* $(ARGS)
+
+bench-tune:
+	$(PYTHON) -m benchmarks.trial_start
+	$(PYTHON) -m benchmarks.asha --replays 300 $(ARGS)
+
+postgres: ## Debian's PostgreSQL, which the tests of a real MLflow server need (as root, or by sudo)
+	@if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null; then exit 0; fi; \
+	become=; [ "$$(id -u)" = 0 ] || become="sudo -n"; \
+	{ $$become apt-get update -q && \
+	  $$become env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql; } || \
+	{ echo "PostgreSQL could not be installed. As root: apt-get install postgresql" >&2; exit 1; }
 
 hooks: setup ## Check every commit as 'make check' does (pre-commit)
 	$(BIN)/pre-commit install

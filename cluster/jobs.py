@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from adcraft import console
 from adcraft.errors import AdcraftError, ClusterError
+from adcraft.tracking.provenance import COMMIT, commit
 from cluster.leash import ROOT
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ class StageJobs:
             AdcraftError: the job failed; of the class that its exit code stands for.
         """
         command = shlex.join(["python", "-m", "ray_jobs", stage, *arguments])
-        job = self._client.submit_job(entrypoint=command, runtime_env={"working_dir": str(ROOT)})
+        variables = {COMMIT: found} if (found := commit()) else {}
+        job = self._client.submit_job(
+            entrypoint=command, runtime_env={"working_dir": str(ROOT), "env_vars": variables}
+        )
         try:
             lines = self._follow(job, show)
         except BaseException:

@@ -24,7 +24,7 @@ from pathlib import Path
 from adcraft import console
 from adcraft.errors import AdcraftError, ClusterError, TrainingError
 from cluster.leash import Leash
-from cluster.ports import LOOPBACK, free_ports, is_free
+from cluster.ports import LOOPBACK, WORKER_PORTS, free_ports, is_free
 
 START_S = 90
 _ATTEMPTS = 3
@@ -69,6 +69,11 @@ def local_head(num_cpus: int = 0, dashboard_port: int = 0) -> Iterator[LocalHead
     Raises:
         ClusterError: it does not start.
     """
+    if dashboard_port in WORKER_PORTS:
+        raise ClusterError(
+            f"Port {dashboard_port} can't be the dashboard's: Ray keeps {WORKER_PORTS.start} to "
+            f"{WORKER_PORTS.stop - 1} for its workers. Take another one, such as 8265."
+        )
     # Unix sockets have short paths, so this is not below the project or a test's folder. Ray opens its own
     # folder to everyone, so the token stands above that.
     folder = Path(tempfile.mkdtemp(prefix="adcraft-", dir=os.environ.get("RAY_TMPDIR") or "/tmp"))  # noqa: S108
@@ -186,19 +191,21 @@ def main() -> int:
 
 
 def _serve(num_cpus: int, dashboard_port: int) -> None:
-    with local_head(num_cpus, dashboard_port) as head:
-        print("Ray is up. In another terminal:\n")
-        for name, value in head.access.items():
-            print(f"  export {name}={value}")
-        print(
-            "\n  ray job submit --working-dir . -- python -m ray_jobs prepare --set data.source=/feed.csv\n"
-        )
-        print(f"Dashboard: {head.dashboard_url} (it asks for the token: cat {head.token_file})")
-        print("Ctrl-C ends it.", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            while head.leash.poll() is None:
-                time.sleep(0.2)
-            raise ClusterError(f"Ray's head ended by itself: {_last_words(head)}")
+    # Whoever reads that Ctrl-C ends it may press it before the next line runs.
+    with local_head(num_cpus, dashboard_port) as head, contextlib.suppress(KeyboardInterrupt):
+        _say_how_to_use(head)
+        while head.leash.poll() is None:
+            time.sleep(0.2)
+        raise ClusterError(f"Ray's head ended by itself: {_last_words(head)}")
+
+
+def _say_how_to_use(head: LocalHead) -> None:
+    print("Ray is up. In another terminal:\n")
+    for name, value in head.access.items():
+        print(f"  export {name}={value}")
+    print("\n  ray job submit --working-dir . -- python -m ray_jobs prepare --set data.source=/feed.csv\n")
+    print(f"Dashboard: {head.dashboard_url} (it asks for the token: cat {head.token_file})")
+    print("Ctrl-C ends it.", flush=True)
 
 
 if __name__ == "__main__":

@@ -71,12 +71,11 @@ def main() -> int:
 
 
 def _serve(settings: Settings, port: int) -> None:
-    with start_mlflow(settings, port) as leash:
+    with start_mlflow(settings, port) as leash, contextlib.suppress(KeyboardInterrupt):
         print(f"MLflow will be at http://{LOOPBACK}:{port} in a few seconds; Ctrl-C ends it.", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            while leash.poll() is None:
-                time.sleep(0.2)
-            raise ClusterError(f"MLflow's server ended by itself; {leash.log} says why.")
+        while leash.poll() is None:
+            time.sleep(0.2)
+        raise ClusterError(f"MLflow's server ended by itself; {leash.log} says why.")
 
 
 def _become(settings: Settings, port: int) -> NoReturn:

@@ -9,8 +9,9 @@ from itertools import chain
 from adcraft.errors import ClusterError
 
 LOOPBACK = "127.0.0.1"
-# Above the ports that Ray gives its workers (10002-19999), below those that systems hand out.
-_RANGE = range(20_000, 32_000)
+WORKER_PORTS = range(10_002, 20_000)
+"""What Ray gives its workers, and refuses for anything else."""
+_RANGE = range(WORKER_PORTS.stop, 32_000)  # below what systems hand out
 
 
 def is_free(port: int) -> bool:

@@ -58,7 +58,7 @@ def ray_session(settings: Settings) -> Iterator[None]:
             else:
                 log.info("starting a local Ray")
                 _start_local(settings.ray.num_cpus, folder)
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        except Exception as error:  # Ray raises just that where a node takes too long to come up
             where = f"Ray at {address} can't be reached" if address else "A local Ray did not start"
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ClusterError(

@@ -26,6 +26,7 @@ STAGES = {
     "evaluate": "score the challenger on the untouched test split, beside champion and baselines",
     "promote": "make the challenger champion, if it is better beyond noise",
     "rollback": "bring the previous champion back",
+    "history": "what was promoted, refused and rolled back: when, by whom and why",
     "pipeline": "prepare, train, evaluate and promote; what has not changed is skipped",
 }
 

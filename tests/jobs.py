@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import psutil
 from adcraft.data.dataset import PreparedDataset
 from ray_jobs.command_line import main
 
-_TINY = (
+TINY = (
     "model.scratch.vocabulary=300",
     "model.scratch.d_model=32",
     "model.scratch.d_ff=64",
@@ -75,12 +75,17 @@ class TrainedHome:
 
 def train_arguments(home: Path, *overrides: str) -> list[str]:
     """Settings of a training of seconds."""
-    return [f"home={home}", *_TINY, *overrides]
+    return [f"home={home}", *TINY, *overrides]
 
 
-def run_job(overrides: list[str], *more: str, stage: str = "train") -> Job:
+def run_job(overrides: list[str], *more: str, stage: str = "train", options: Sequence[str] = ()) -> Job:
     """Run a stage on the Ray that is connected."""
-    arguments = [part for override in (*overrides, *more) for part in ("--set", override)]
+    sets = (part for override in (*overrides, *more) for part in ("--set", override))
+    return run_command(main, [stage, *options, *sets])
+
+
+def run_command(main: Callable[[list[str]], int], arguments: list[str]) -> Job:
+    """Run a command line in this process."""
     out, err = io.StringIO(), io.StringIO()
     started = time.monotonic()
     with (
@@ -89,7 +94,7 @@ def run_job(overrides: list[str], *more: str, stage: str = "train") -> Job:
         _logs_to(err),
         warnings.catch_warnings(action="ignore"),  # of MLflow and SQLAlchemy about themselves
     ):
-        code = main([stage, *arguments])
+        code = main(arguments)
     return Job(code, out.getvalue(), err.getvalue(), time.monotonic() - started)
 
 

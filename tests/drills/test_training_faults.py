@@ -1,31 +1,53 @@
 """Training that is killed, interrupted, left without MLflow or disk: it ends as if nothing had happened."""
 
-import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.drills.training_job import EPOCHS, Traces, TrainingJob
+from tests.drills.training_job import EPOCHS, Traces, TrainingJob, furnish
+from tests.drills.two_nodes import TwoNodes, two_nodes
+from tests.jobs import training_workers
 from tests.mlflow_server import Server
 from tests.prepared import write_prepared
+from tests.small_disk import fill, small_disk
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 Start = Callable[..., TrainingJob]
 
 
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a training that nothing happened to."""
+    home = tmp_path_factory.mktemp("undisturbed")
+    write_prepared(home / "data", rows=1600)
+    job = TrainingJob(home)
+    try:
+        assert job.end() == 0, job.said
+    finally:
+        job.stop()
+    return home
+
+
+@pytest.fixture(scope="module")
+def undisturbed(ready: Path) -> dict[str, list[tuple[int, float]]]:
+    """What it logged."""
+    traces = Traces(f"sqlite:///{ready}/mlflow.db")
+    return {metric: traces.history(metric) for metric in ("epoch", "validation_loss", "step/loss")}
+
+
 @pytest.fixture
-def start() -> Iterator[Start]:
+def start(ready: Path) -> Iterator[Start]:
     """Start jobs; whatever they leave is ended after the test."""
     jobs: list[TrainingJob] = []
 
     def start(home: Path, *overrides: str) -> TrainingJob:
         if not (home / "data").exists():
-            write_prepared(home / "data", rows=2000)
+            furnish(home, ready)
         jobs.append(TrainingJob(home, *overrides))
         return jobs[-1]
 
@@ -34,18 +56,10 @@ def start() -> Iterator[Start]:
         job.stop()
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[int, float]]]:
-    """What a run logs that nothing happens to."""
-    home = tmp_path_factory.mktemp("undisturbed")
-    write_prepared(home / "data", rows=2000)
-    job = TrainingJob(home)
-    try:
-        assert job.end() == 0, job.said
-    finally:
-        job.stop()
-    traces = Traces(f"sqlite:///{home}/mlflow.db")
-    return {metric: traces.history(metric) for metric in ("epoch", "validation_loss", "step/loss")}
+@pytest.fixture
+def nodes() -> Iterator[TwoNodes]:
+    with two_nodes(num_cpus=1) as nodes:
+        yield nodes
 
 
 def assert_as_undisturbed(
@@ -90,6 +104,65 @@ def test_worker_killed_where_none_may_fail_ends_in_a_sentence(
     assert_as_undisturbed(f"sqlite:///{job.home}/mlflow.db", undisturbed)
 
 
+def test_node_killed_in_the_middle_of_an_epoch(
+    start: Start, nodes: TwoNodes, tmp_path: Path, undisturbed
+) -> None:
+    job = start(tmp_path / "home", f"ray.address={nodes.address}")
+    job.wait_for_the_middle_of_an_epoch()
+    nodes.kill_one_that_trains()
+    assert job.end() == 0, job.said
+    assert "Traceback" not in job.said
+    assert "a worker was lost; waiting for the workers to start again" in job.said
+    assert_as_undisturbed(f"sqlite:///{job.home}/mlflow.db", undisturbed)
+
+
+def test_one_worker_goes_on_from_the_shards_of_two_when_a_node_is_killed(
+    start: Start, nodes: TwoNodes, tmp_path: Path, undisturbed
+) -> None:
+    job = start(
+        tmp_path / "home",
+        f"ray.address={nodes.address}",
+        "train.num_workers=2",
+        "train.min_workers=1",
+        "train.strategy=fsdp",
+    )
+    job.wait_for_the_middle_of_an_epoch()
+    assert len(training_workers(psutil.Process())) == 2
+    nodes.kill_one_that_trains()
+    assert job.end() == 0, job.said
+    assert "Traceback" not in job.said
+    traces = Traces(f"sqlite:///{job.home}/mlflow.db")
+    assert traces.status == "FINISHED"
+    assert [value for _, value in traces.history("epoch")] == [1, 2, 3]
+    # The global batch was twice as large from the first step to the last.
+    assert len(traces.history("step/loss")) == pytest.approx(len(undisturbed["step/loss"]) / 2, rel=0.01)
+    losses = [value for _, value in traces.history("validation_loss")]
+    assert losses == pytest.approx([value for _, value in undisturbed["validation_loss"]], rel=0.25)
+
+
+def test_worker_without_memory_ends_in_a_sentence_that_says_what_to_lower(
+    start: Start, tmp_path: Path
+) -> None:
+    job = start(
+        tmp_path / "home",
+        "model.scratch.d_ff=4096",
+        "train.tokens_per_batch=4096",
+        "train.max_epochs=200",
+    )
+    job.wait_for_the_middle_of_an_epoch()
+    (worker,) = training_workers(psutil.Process(job.process.pid))
+    room = worker.memory_info().vms + 2**24  # a matrix of the feed-forward layers takes more
+    worker.rlimit(psutil.RLIMIT_AS, (room, room))
+    assert job.end() == 6, job.said
+    error = job.result["error"]
+    assert error.startswith("A training worker ran out of memory: "), error
+    assert "train.gradient_checkpointing=true" in error
+    assert "lower train.tokens_per_batch" in error
+    assert "Traceback" not in job.said
+    job.assert_nothing_is_left()
+    assert Traces(f"sqlite:///{job.home}/mlflow.db").status == "FAILED"
+
+
 @pytest.mark.parametrize("whole_group", [True, False], ids=["whole group", "driver alone"])
 def test_job_killed_at_once(start: Start, tmp_path: Path, undisturbed, whole_group: bool) -> None:
     job = start(tmp_path / "home")
@@ -131,7 +204,7 @@ def test_job_interrupted(start: Start, tmp_path: Path, undisturbed, number: sign
     "words", ["starting a local Ray", "encoding the train split", "starting the workers"]
 )
 def test_job_interrupted_early(start: Start, tmp_path: Path, words: str) -> None:
-    job = start(tmp_path / "home")
+    job = start(tmp_path / "home", "model.source_tokens=63")  # so that there is something to encode
     job.wait_for(words)
     time.sleep(1)
     job.send_to_all(signal.SIGINT)
@@ -160,27 +233,18 @@ def test_mlflow_server_killed_for_ten_seconds(start: Start, tmp_path: Path, undi
 def test_disk_full_at_a_checkpoint(start: Start, tmp_path: Path, undisturbed) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(home)], check=False)
-    if mounted.returncode:
-        pytest.skip("a small file system can be mounted by root only")
-    try:
+    with small_disk(home, "64m"):
         job = start(home)
         job.wait_for("epoch 1 done")
-        filler = home / "filler"
-        with filler.open("wb") as file:
-            file.truncate(0)
-            subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=16k"], check=False, capture_output=True)
+        fill(home / "filler")
         assert job.end() == 9, job.said
         assert "full" in job.result["error"]
         assert "Free space, and run it again." in job.result["error"]
         assert "Traceback" not in job.said
         job.assert_nothing_is_left()
-        filler.unlink()
+        (home / "filler").unlink()
         again = start(home)
         assert again.end() == 0, again.said
         assert again.result["metrics"]["epoch"] <= EPOCHS
         assert_as_undisturbed(f"sqlite:///{home}/mlflow.db", undisturbed)
         assert not list((home / "train").rglob("*partial*"))
-    finally:
-        shutil.copytree(home, tmp_path / "copy", ignore_dangling_symlinks=True, dirs_exist_ok=True)
-        subprocess.run(["umount", "-l", str(home)], check=True)

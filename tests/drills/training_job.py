@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ EPOCHS = 3
 _ROOT = Path(__file__).parents[2]
 _MARKER = "ADCRAFT_DRILL"
 _PATIENCE_S = 300
-_SLOW = (  # epochs of some seconds, so that there is a middle to be killed in
+SLOW = (  # epochs of some seconds, so that there is a middle to be killed in
     f"train.max_epochs={EPOCHS}",
     "train.patience=0",
     "train.tokens_per_batch=96",
@@ -26,18 +28,23 @@ _SLOW = (  # epochs of some seconds, so that there is a middle to be killed in
 )
 
 
-class TrainingJob:
-    """A training of 1,600 products on a Ray of its own, in a process group of its own."""
+def furnish(home: Path, other: Path) -> None:
+    """Give ``home`` what another has before it trains: dataset, base model, token ids."""
+    for made in ("data", "train/bases", "train/encoded"):
+        shutil.copytree(other / made, home / made)
 
-    def __init__(self, home: Path, *overrides: str) -> None:
+
+class JobProcess:
+    """A command on a Ray of its own, in a process group of its own."""
+
+    def __init__(self, home: Path, command: list[str]) -> None:
         self.home = home
         self.log = home.parent / f"{home.name}-{time.monotonic_ns()}.log"
         self.out = self.log.with_suffix(".out")
         self._mark = str(self.log)
-        settings = train_arguments(home, *_SLOW, *overrides)
         with self.log.open("wb") as err, self.out.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ray_jobs", "train", *(f"--set={setting}" for setting in settings)],
+                [sys.executable, "-m", *command],
                 cwd=_ROOT,
                 stdout=out,
                 stderr=err,
@@ -55,15 +62,14 @@ class TrainingJob:
         return result
 
     def wait_for(self, words: str) -> None:
+        self.wait_until(lambda: words in self.said)
+
+    def wait_until(self, come: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _PATIENCE_S
-        while words not in self.said:
+        while not come():
             assert self.process.poll() is None, self.said
             assert time.monotonic() < deadline, self.said
             time.sleep(0.05)
-
-    def wait_for_the_middle_of_an_epoch(self) -> None:
-        self.wait_for("epoch 1 done")
-        time.sleep(1)
 
     def kill_a_worker(self) -> None:
         workers = training_workers(psutil.Process(self.process.pid))
@@ -93,6 +99,18 @@ class TrainingJob:
             return bool(process.environ().get(_MARKER) == self._mark)
         except psutil.Error:
             return False
+
+
+class TrainingJob(JobProcess):
+    """A training of some hundred products, or what the home holds."""
+
+    def __init__(self, home: Path, *overrides: str) -> None:
+        settings = train_arguments(home, *SLOW, *overrides)
+        super().__init__(home, ["ray_jobs", "train", *(f"--set={setting}" for setting in settings)])
+
+    def wait_for_the_middle_of_an_epoch(self) -> None:
+        self.wait_for("epoch 1 done")
+        time.sleep(1)
 
 
 class Traces:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -32,10 +33,20 @@ def head() -> Iterator[LocalHead]:
 
 
 def submit(head: LocalHead, *stage: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = (RAY, "job", "submit", "--working-dir", ".", "--", "python", "-m", "ray_jobs", *stage)
+    return run_in_root(*command, **{**head.access, **environment})
+
+
+def make_submit(head: LocalHead, stage: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    settings = (f"STAGE={stage}", f"ARGS={shlex.join(arguments)}", f"VENV={sys.prefix}")
+    return run_in_root("make", "submit", *settings, **head.access)
+
+
+def run_in_root(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [RAY, "job", "submit", "--working-dir", ".", "--", "python", "-m", "ray_jobs", *stage],
+        command,
         cwd=ROOT,
-        env={**os.environ, **head.access, **environment},
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -94,14 +105,13 @@ def test_the_head_listens_on_this_machine_alone_and_hides_its_token(head: LocalH
 
 def test_stages_run_as_submitted_jobs(head: LocalHead, tmp_path: Path) -> None:
     feed = tmp_path / "feed.csv"
-    sampled = submit(head, "sample", "--rows", "200", "--output", str(feed))
+    sampled = make_submit(head, "sample", "--rows", "200", "--output", str(feed))
     assert sampled.returncode == 0, sampled.stdout
     assert result(sampled)["rows"] == 200
 
-    prepared = submit(
-        head, "prepare", "--config", "configs/smoke.yaml", "--set", f"data.source={feed}", "--set",
-        f"home={tmp_path}/home",
-    )  # fmt: skip
+    home = f"home={tmp_path}/home"
+    settings = ("--config", "configs/smoke.yaml", "--set", f"data.source={feed}", "--set", home)
+    prepared = submit(head, "prepare", *settings)
     assert prepared.returncode == 0, prepared.stdout
     rows = result(prepared)["rows"]
     assert isinstance(rows, dict)

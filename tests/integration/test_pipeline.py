@@ -10,6 +10,7 @@ import pytest
 
 from adcraft.ad_copy.sample_feed.feed import write_feed
 from tests.jobs import Job, run_job, train_arguments
+from tests.sweeps import write_sweep
 
 pytestmark = pytest.mark.integration
 
@@ -114,3 +115,23 @@ def test_fault_names_its_stage(arguments: list[str], tmp_path: Path) -> None:
     assert job.code == 3
     assert job.result["error"].startswith("prepare: There is no feed at")
     assert "Traceback" not in job.err
+
+
+@pytest.mark.drill
+def test_sweep_in_the_place_of_training(ray_session: None, tmp_path: Path) -> None:
+    write_feed(tmp_path / "feed.csv", 200, 5, None)
+    file = write_sweep(tmp_path, space={"train.learning_rate": {"choice": [0.02, 0.01]}}, max_concurrent=1)
+    more = [f"data.source={tmp_path}/feed.csv", "evaluate.rows=12", "train.max_epochs=1"]
+    swept = run_job(more, stage="pipeline", options=["--sweep", str(file)])
+    assert swept.code == 0, swept.err
+    assert skipped(swept) == {"prepare": False, "sweep": False, "evaluate": False, "promote": True}
+    assert swept.result["stages"]["sweep"]["trials"]["finished"] == 2
+    assert swept.result["stages"]["sweep"]["name"] == f"tiny-{swept.result['dataset_version'][:8]}"
+    assert swept.result["model_version"] == "1"
+    again = run_job(more, stage="pipeline", options=["--sweep", str(file)])
+    assert skipped(again) == dict.fromkeys(("prepare", "sweep", "evaluate", "promote"), True)
+    config = tmp_path / "settings.yaml"
+    config.write_text("train: {max_epochs: 1}")
+    both = run_job(more, stage="pipeline", options=["--sweep", str(file), "--config", str(config)])
+    assert both.code == 2
+    assert "--config can't be given too" in both.result["error"]

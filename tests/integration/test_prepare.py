@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import pytest
 from adcraft.data.dataset import PreparedDataset
 from adcraft.data.manifest import SPLITS
 from ray_jobs.command_line import main
+from tests.small_disk import small_disk
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("ray_session")]
 
@@ -269,25 +269,16 @@ def test_a_root_that_can_t_be_written(prepare: Prepare) -> None:
     assert "data.root" in line["error"]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def test_a_full_disk(prepare: Prepare, tmp_path: Path) -> None:
+    rows = "".join(f"{i},Shoe {i},Brand,{os.urandom(100).hex()}\n" for i in range(10_000))
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def test_a_full_disk(prepare: Prepare, small_disk: Path) -> None:
-    rows = "".join(f"{i},Shoe {i},Brand,{os.urandom(100).hex()}\n" for i in range(10_000))
-    line = prepare(prepare.feed(HEADER + rows), root=small_disk)
-    assert line["exit_code"] == 9
-    assert line["error"].startswith("The disk is full")
-    assert "Traceback" not in line["stderr"]
-    assert nothing_half_written(small_disk)
+    with small_disk(disk, "1m"):
+        line = prepare(prepare.feed(HEADER + rows), root=disk)
+        assert line["exit_code"] == 9
+        assert line["error"].startswith("The disk is full")
+        assert "Traceback" not in line["stderr"]
+        assert nothing_half_written(disk)
 
 
 def command(*arguments: str, capture: bool = False) -> subprocess.Popen[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,61 +15,16 @@ import pytest
 from adcraft.decision import promotion
 from adcraft.decision.evaluation_record import record_file
 from adcraft.decision.promotion import promote, rollback
-from adcraft.decision.trail import Decision, trail
+from adcraft.decision.trail import Decision
 from adcraft.decision.verdict import judge
-from adcraft.errors import AdcraftError, AliasError, SettingsError, TrackingError
+from adcraft.errors import AdcraftError, AliasError, BundleError, SettingsError, TrackingError
 from adcraft.registry import Registry
-from adcraft.settings import Settings, load_settings
-from adcraft.tracking.run_log import RunLog
 from ray_jobs import promote as promote_stage
 from ray_jobs import rollback as rollback_stage
-from tests.evaluations import evaluation
 from tests.jobs import run_job
+from tests.shops import BETTER, EQUAL, Shop, new_shop
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]  # of MLflow about itself
-
-BETTER, EQUAL = (1.0, 2.0, 3.0), (-1.0, 0.5, 2.0)
-
-
-class Shop:
-    """A registered model of its own in the module's MLflow."""
-
-    def __init__(self, home: Path, name: str) -> None:
-        self.arguments = [f"home={home}", f"tracking.model={name}", "promote.by=anna@shop"]
-        self.settings = self.with_()
-        self.registry = Registry(self.settings.tracking.uri, name)
-        self.name = name
-
-    def with_(self, *overrides: str) -> Settings:
-        return load_settings(None, [*self.arguments, *overrides], {})
-
-    def train(self, count: int = 1) -> None:
-        """Register versions, as training does."""
-        for index in range(count):
-            key = f"{self.name}-{index}-{threading.get_ident()}-{next(_NUMBERS)}"
-            run = RunLog(self.settings.tracking.uri, "tests", run_key=key, run_name=key, tags={})
-            run.text("{}", "bundle/manifest.json")
-            run.end("FINISHED")
-            self.registry.register(run_id=run.run_id, run_name=key, run_key=key, dataset_version="d")
-
-    def evaluate(self, chrf: tuple[float, float, float], model: str = "2", against: str = "1") -> None:
-        record = evaluation(model=model, against=against, chrf=chrf, key=f"{model}{against}{chrf}")
-        self.registry.log_text(self.registry.resolve(model), record.to_json(), record_file(against))
-
-    def aliases(self) -> dict[str, str]:
-        return self.registry.aliases()
-
-    def trail(self, version: str) -> list[Decision]:
-        return trail(self.registry.tags(self.registry.resolve(version)))
-
-    def files(self, version: str) -> list[Decision]:
-        """The decisions in the run of a version."""
-        found = self.registry.resolve(version)
-        texts = [self.registry.read_text(found, file) for file in self.registry.files(found, "decisions")]
-        return [Decision.model_validate_json(text or "") for text in texts]
-
-
-_NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def shop(home: Path) -> Shop:
     """Champion 1 and challenger 2, not yet evaluated."""
-    rules = Shop(home, f"model{next(_NUMBERS)}")
-    rules.arguments.append("promote.guards={slot_accuracy: 0.01}")
-    rules.settings = rules.with_()
-    rules.train(2)
-    return rules
+    return new_shop(home)
 
 
 def test_a_better_challenger_becomes_champion_and_the_old_one_previous(shop: Shop) -> None:
@@ -219,6 +170,47 @@ def test_nothing_to_roll_back_to(shop: Shop) -> None:
         rollback(shop.settings)
 
 
+def test_a_version_whose_bundle_is_gone_does_not_become_champion(shop: Shop) -> None:
+    """Neither by its figures, nor by force, nor by a rollback; nothing is written down."""
+    shop.evaluate(BETTER)
+    bundle = Path(shop.registry.resolve("2").artifact_uri)
+    shutil.rmtree(bundle)
+    said = rf"The bundle of {shop.name} version 2 is gone: nothing is at .*/artifacts/bundle"
+    for settings in (shop.settings, shop.with_("promote.force=true")):
+        with pytest.raises(BundleError, match=said):
+            promote(settings)
+    assert shop.aliases() == {"champion": "1", "challenger": "2"}
+    assert shop.trail("2") == []
+    bundle.mkdir()
+    (bundle / "manifest.json").touch()
+    promote(shop.settings)
+    shutil.rmtree(shop.registry.resolve("1").artifact_uri)
+    with pytest.raises(BundleError, match="version 1 is gone"):
+        rollback(shop.settings)
+    assert shop.aliases() == {"champion": "2", "previous": "1"}
+
+
+def test_nothing_to_evaluate(shop: Shop) -> None:
+    shop.registry.move_aliases(shop.aliases(), {"champion": None, "challenger": None, "previous": "1"})
+    job = run_job(shop.arguments, stage="evaluate")
+    assert job.code == 7
+    assert job.result["error"] == (
+        "There is neither a challenger nor a champion to evaluate. Aliases: previous -> 1. Set "
+        "evaluate.model to one of them, or to a version."
+    )
+
+
+@pytest.mark.parametrize("stage", ["evaluate", "promote", "rollback", "history"])
+def test_no_model_and_no_mlflow(home: Path, stage: str) -> None:
+    job = run_job([f"home={home}", "tracking.model=none"], stage=stage)
+    assert (job.code, "Traceback" in job.err) == (7, False)
+    assert "No model 'none' is registered in MLflow at sqlite://" in job.result["error"]
+    away = run_job([f"home={home}", "tracking.uri=http://127.0.0.1:9"], stage=stage)
+    assert (away.code, "Traceback" in away.err) == (7, False)
+    assert "MLflow at http://127.0.0.1:9 can't be reached" in away.result["error"]
+    assert away.seconds < 20
+
+
 def test_a_promotion_that_was_killed_half_way_is_completed(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,3 +320,36 @@ def test_force_on_the_command_line(shop: Shop) -> None:
     result = promote_stage.run(shop.settings, parser.parse_args(["--force"]))
     assert (result["promoted"], result["forced"]) == (True, True)
     assert json.loads(json.dumps(result))["to"] == "2"
+
+
+def test_history_tells_everything_that_was_decided(shop: Shop) -> None:
+    none = run_job(shop.arguments, stage="history")
+    assert none.out.splitlines()[0] == (
+        f"{shop.name}: challenger is version 2, champion is version 1; nothing was decided so far"
+    )
+    assert (none.result["total"], none.result["decisions"]) == (0, [])
+    shop.evaluate(EQUAL)
+    promote(shop.settings)
+    promote(shop.with_("promote.force=true", "promote.by=bo@shop"))
+    rollback(shop.settings)
+
+    told = run_job(shop.arguments, stage="history")
+    assert told.code == 0, told.err
+    heads = [line.split("UTC  ")[1] for line in told.out.splitlines() if "UTC" in line]
+    assert heads == [
+        "anna@shop  rolled back, champion 2 -> 1",
+        "bo@shop  promoted by force, champion 1 -> 2",
+        "anna@shop  refused version 2, champion stays 1",
+    ]
+    assert "  chrF, 0 to 100 is not better beyond noise" in told.out
+    found = [Decision.model_validate(decision) for decision in told.result["decisions"]]
+    assert found == [*reversed(shop.trail("1")), shop.trail("2")[0]]
+    assert found[2].figures["chrf"].value == 0.5
+    assert told.result["aliases"] == shop.aliases()
+
+    last = run_job(shop.arguments, stage="history", options=["--limit", "1"])
+    assert "the last 1 of 3 decided" in last.out
+    assert (last.result["total"], last.result["decisions"]) == (3, told.result["decisions"][:1])
+    assert run_job(shop.arguments, stage="history", options=["--limit", "0"]).result == told.result
+    wrong = run_job(shop.arguments, stage="history", options=["--limit", "-1"])
+    assert (wrong.code, "--limit -1 is below 0" in wrong.result["error"]) == (2, True)

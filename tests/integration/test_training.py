@@ -6,16 +6,20 @@ import itertools
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 from adcraft.inference.bundle import open_bundle
 from adcraft.inference.generator import Generator
 from adcraft.registry import Registry
 from adcraft.settings import load_settings
-from adcraft.training.driver import run_key
+from adcraft.training.inputs import RunInputs
+from adcraft.training.run_key import run_key
+from adcraft.training.run_state import kept_in
 from tests.jobs import TrainedHome, killing_a_worker, run_job
 from tests.prepared import write_prepared
 
@@ -72,6 +76,8 @@ def test_metrics_of_every_step_and_epoch(trained: TrainedHome) -> None:
     assert len(losses) > 4
     for name in ("step/learning_rate", "step/gradient_norm"):
         assert len(history(trained, trained.run_id, name)) == len(losses)
+    rates = [value for _, value in history(trained, trained.run_id, "step/learning_rate")]
+    assert 0 < rates[-1] < 2.5 * max(rates) / len(rates)  # the schedule comes to its end with the run
     for name in ("train_loss", "validation_loss", "tokens_per_s", "elapsed_s"):
         assert [step for step, _ in history(trained, trained.run_id, name)] == [len(losses) // 2, len(losses)]
     assert [value for _, value in history(trained, trained.run_id, "epoch")] == [1, 2]
@@ -179,6 +185,25 @@ def test_fresh_run_from_a_local_checkpoint_stops_when_time_is_up(
     assert first < history(trained, trained.run_id, "step/loss")[0][1] - 0.3  # it did not begin from nothing
 
 
+def test_adapters_are_trained_and_served_as_plain_weights(trained: TrainedHome, tmp_path: Path) -> None:
+    registry = Registry(trained.uri, "ad_copy")
+    base = registry.download(registry.resolve("1"), tmp_path) / "model"
+    overrides = [*trained.arguments, f"model.base={base}", "train.lora.rank=4", "train.max_epochs=3"]
+    job = run_job(overrides)
+    assert job.code == 0, job.err
+    losses = [value for _, value in history(trained, job.result["run_id"], "validation_loss")]
+    assert losses[-1] < losses[0] < trained.job.result["metrics"]["validation_loss"]
+    key = run_key(load_settings(overrides=overrides), trained.dataset)
+    kept = kept_in(trained.home / "train" / key)[-1]
+    assert (kept / "model.safetensors").stat().st_size < (base / "model.safetensors").stat().st_size / 2
+    bundle = open_bundle(registry.download(registry.resolve(job.result["model_version"]), tmp_path / "lora"))
+    before, after = (load_file(folder / "model.safetensors") for folder in (base, bundle.model))
+    assert before.keys() == after.keys()
+    assert [name for name in before if not before[name].equal(after[name])]
+    (answer,) = Generator.load(bundle).generate([{"product_name": "Desk Lamp", "brand": "Aera"}])
+    assert answer.output_tokens
+
+
 def test_diverging_run_is_refused(trained: TrainedHome) -> None:
     before = {m.version for m in trained.client().search_model_versions("name = 'ad_copy'")}
     job = run_job(trained.arguments, "train.learning_rate=1e30", "train.max_epochs=3")
@@ -194,15 +219,9 @@ def test_diverging_run_is_refused(trained: TrainedHome) -> None:
 
 
 def test_workers_fault_is_one_sentence_with_its_cause(trained: TrainedHome) -> None:
-    overrides = [*trained.arguments, "train.seed=99", "train.max_failures=0"]
+    overrides = [*trained.arguments, "model.scratch.dropout=0.2", "train.max_failures=0"]
     settings = load_settings(overrides=overrides)
-    base = Path(settings.train.storage) / run_key(settings, trained.dataset) / "base"
-    other = Path(settings.train.storage) / run_key(
-        load_settings(overrides=trained.arguments), trained.dataset
-    )
-    base.mkdir(parents=True)
-    for file in (other / "base").iterdir():
-        (base / file.name).write_bytes(file.read_bytes())
+    base = RunInputs(settings, trained.dataset).base
     (base / "config.json").write_text('{"model_type": "t5", "d_model": "wide"}')
     job = run_job(overrides)
     assert job.code == 6
@@ -259,3 +278,32 @@ def test_two_workers_on_two_cpus_learn_what_one_learns(trained: TrainedHome) -> 
     metrics = json.loads(done.stdout.splitlines()[-1])["metrics"]
     for loss in ("train_loss", "validation_loss"):
         assert metrics[loss] == pytest.approx(trained.job.result["metrics"][loss], rel=0.05)
+
+
+def test_placement_groups_of_killed_actors_are_removed_and_no_others(ray_session: None) -> None:
+    import ray
+    from ray.util.placement_group import placement_group, placement_group_table
+
+    from adcraft.training.orphans import remove_orphans
+
+    class Creator:
+        def create(self) -> str:
+            return str(placement_group([{"CPU": 0.01}]).id.hex())
+
+    def states(*ids: str) -> list[str]:
+        return [placement_group_table()[identifier]["state"] for identifier in ids]
+
+    creators: Any = [ray.remote(num_cpus=0)(Creator).remote() for _ in range(2)]
+    lost, kept = ray.get([creator.create.remote() for creator in creators])
+    own = placement_group([{"CPU": 0.01}])
+    try:
+        ray.kill(creators[0])
+        deadline = time.monotonic() + 60
+        while not remove_orphans():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert states(lost) == ["REMOVED"]
+        assert "REMOVED" not in states(kept, own.id.hex())
+    finally:
+        ray.util.remove_placement_group(own)
+        ray.kill(creators[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 import shlex
@@ -16,6 +17,7 @@ import pytest
 from adcraft.errors import AdcraftError
 from adcraft.settings import load_settings
 from ray_jobs.command_line import STAGES
+from tuning.settings import load_sweep
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -46,6 +48,7 @@ def inline() -> Iterator[tuple[str, str]]:
 
 
 ALL = sorted({*commands(), *inline()})
+COMMANDED = {"ray_jobs", "tuning"}
 
 
 @pytest.mark.parametrize(("document", "command"), ALL, ids=[f"{d}: {c[:60]}" for d, c in ALL])
@@ -66,12 +69,22 @@ def test_a_documented_command_exists(document: str, command: str) -> None:
             assert (ROOT / config).is_file()
         case ["serve", "status"]:
             pass
+        case ["mlflow", "server", *options]:
+            check_mlflow_server([option for option in options if option.startswith("--")])
         case ["curl", url, *_]:
             assert url.startswith("http://127.0.0.1:8000/")
         case ["export", *assignments]:
             assert all("=" in assignment for assignment in assignments)
         case _:
             pytest.fail(f"{document} shows a command that is not checked here: {command}")
+
+
+def check_mlflow_server(options: list[str]) -> None:
+    program = Path(sys.executable).with_name("mlflow")
+    done = subprocess.run(
+        [program, "server", "--help"], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert all(option in done.stdout for option in options)
 
 
 def check_make(target: str, variables: list[str]) -> None:
@@ -82,6 +95,8 @@ def check_make(target: str, variables: list[str]) -> None:
     stage = assigned.get("STAGE", target)
     if stage in STAGES:
         check_module("ray_jobs", [stage, *arguments])
+    elif target == "sweep":
+        check_module("tuning", ["sweep", "--config", "configs/sweep-asha.yaml", *arguments])
     elif target == "serve":
         check_module("serve_app", arguments)
     elif target == "demo":
@@ -90,8 +105,16 @@ def check_make(target: str, variables: list[str]) -> None:
 
 def check_module(module: str, arguments: list[str]) -> None:
     assert importlib.util.find_spec(module)
+    shown = help_of(module, *(arguments[:1] if module in COMMANDED else []))
+    for flag in (word for word in arguments if word.startswith("--")):
+        assert flag in shown
+    check_settings(module, arguments)
+
+
+@functools.cache
+def help_of(*command: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", module, *(arguments[:1] if module == "ray_jobs" else []), "--help"],
+        [sys.executable, "-m", *command, "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -99,17 +122,18 @@ def check_module(module: str, arguments: list[str]) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for flag in (word for word in arguments if word.startswith("--")):
-        assert flag in done.stdout
-    check_settings(arguments)
+    return done.stdout
 
 
-def check_settings(arguments: list[str]) -> None:
+def check_settings(module: str, arguments: list[str]) -> None:
     following = list(pairwise(arguments))
     configs = [ROOT / value for flag, value in following if flag == "--config" and value != "FILE"]
     overrides = [value for flag, value in following if flag == "--set" and "KEY" not in value]
     try:
-        load_settings(configs[0] if configs else None, overrides, {})
+        if module == "tuning" and configs:
+            load_sweep(configs[0], overrides, {})
+        elif module != "tuning":
+            load_settings(configs[0] if configs else None, overrides, {})
     except AdcraftError as error:
         pytest.fail(str(error))
 

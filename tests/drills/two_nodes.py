@@ -1,0 +1,46 @@
+"""A cluster of two nodes on this machine, one of which is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+
+from tests.jobs import training_workers
+
+
+class TwoNodes:
+    """A head without CPUs, and two nodes of a raylet each."""
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+        self.address: str = cluster.address
+
+    def kill_one_that_trains(self) -> None:
+        """SIGKILL to a node with a training worker, and so to all that runs on it."""
+        worker = training_workers(psutil.Process())[0]
+        raylets = {node.all_processes["raylet"][0].process.pid: node for node in self._cluster.worker_nodes}
+        node = raylets[next(parent.pid for parent in worker.parents() if parent.pid in raylets)]
+        self._cluster.remove_node(node, allow_graceful=False)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.kill()
+
+
+@contextlib.contextmanager
+def two_nodes(num_cpus: int) -> Iterator[TwoNodes]:
+    """Start them, with ``num_cpus`` logical CPUs each, and end them."""
+    from ray.cluster_utils import Cluster
+
+    folder = tempfile.mkdtemp(prefix="adcraft-", dir="/tmp")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "temp_dir": folder})
+    try:
+        for _ in range(2):
+            cluster.add_node(num_cpus=num_cpus)
+        yield TwoNodes(cluster)
+    finally:
+        cluster.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
