@@ -41,6 +41,11 @@ def artifact(home: TrainedHome, run_id: str, name: str, folder: Path) -> Path:
     return Path(home.client().download_artifacts(run_id, name, str(folder)))
 
 
+def assert_schedule_ends_with_the_run(home: TrainedHome, run_id: str) -> None:
+    rates = [value for _, value in history(home, run_id, "step/learning_rate")]
+    assert 0 < rates[-1] < 2.5 * max(rates) / len(rates)
+
+
 def test_result_says_what_was_made(trained: TrainedHome) -> None:
     result = trained.job.result
     assert trained.job.code == 0, trained.job.err
@@ -76,8 +81,7 @@ def test_metrics_of_every_step_and_epoch(trained: TrainedHome) -> None:
     assert len(losses) > 4
     for name in ("step/learning_rate", "step/gradient_norm"):
         assert len(history(trained, trained.run_id, name)) == len(losses)
-    rates = [value for _, value in history(trained, trained.run_id, "step/learning_rate")]
-    assert 0 < rates[-1] < 2.5 * max(rates) / len(rates)  # the schedule comes to its end with the run
+    assert_schedule_ends_with_the_run(trained, trained.run_id)
     for name in ("train_loss", "validation_loss", "tokens_per_s", "elapsed_s"):
         assert [step for step, _ in history(trained, trained.run_id, name)] == [len(losses) // 2, len(losses)]
     assert [value for _, value in history(trained, trained.run_id, "epoch")] == [1, 2]
@@ -120,7 +124,7 @@ def test_progress_is_told_all_the_while(trained: TrainedHome) -> None:
     ]
     waits = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert len(times) > 5
-    assert max(waits) < 12, trained.job.err  # it is every 5 s; other processes want the CPU too
+    assert max(waits) < 30, trained.job.err  # it is every 5 s; other processes want the CPU too
 
 
 def test_same_settings_again_are_not_trained_again(trained: TrainedHome) -> None:
@@ -188,9 +192,14 @@ def test_fresh_run_from_a_local_checkpoint_stops_when_time_is_up(
 def test_adapters_are_trained_and_served_as_plain_weights(trained: TrainedHome, tmp_path: Path) -> None:
     registry = Registry(trained.uri, "ad_copy")
     base = registry.download(registry.resolve("1"), tmp_path) / "model"
-    overrides = [*trained.arguments, f"model.base={base}", "train.lora.rank=4", "train.max_epochs=3"]
+    overrides = [
+        *trained.arguments,
+        *("model.source_tokens=96", "model.target_tokens=96"),  # so that lengths differ and rows share lines
+        *(f"model.base={base}", "train.lora.rank=4", "train.max_epochs=3"),
+    ]
     job = run_job(overrides)
     assert job.code == 0, job.err
+    assert_schedule_ends_with_the_run(trained, job.result["run_id"])
     losses = [value for _, value in history(trained, job.result["run_id"], "validation_loss")]
     assert losses[-1] < losses[0] < trained.job.result["metrics"]["validation_loss"]
     key = run_key(load_settings(overrides=overrides), trained.dataset)
@@ -249,7 +258,7 @@ def test_refused_at_once(trained: TrainedHome, overrides: list[str], code: int, 
     assert job.code == code, job.err
     assert all(word in job.result["error"] for word in words), job.result["error"]
     assert "Traceback" not in job.err
-    assert job.seconds < 20
+    assert job.seconds < 60  # MLflow's own client would ask for minutes
 
 
 @pytest.mark.parametrize("missing", ["train", "validation"])
