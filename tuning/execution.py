@@ -132,6 +132,7 @@ class _Proposals(_NotKept, Searcher):
             return None if self._study.waits else Searcher.FINISHED  # None: ask again
         return {
             "number": trial.number,
+            "key": trial.key,
             "values": trial.values,
             "until": self._study.until(trial),
             "parent": asdict(trial.parent) if trial.parent else None,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from adcraft import __version__
 from adcraft.errors import SettingsError
 from adcraft.settings import MEANS, Settings, Strict, apply_override, explain, read_yaml, resolve
 from tuning.search import RandomSource
@@ -67,6 +68,11 @@ class SchedulerSettings(Strict):
     resample: float = Field(
         0.25, ge=0, le=1, description="pbt: probability of any value instead of one near the parent's"
     )
+
+    @property
+    def pauses(self) -> bool:
+        """Whether trials wait for each other in the middle."""
+        return self.name in ("asha", "pbt")
 
 
 class BudgetSettings(Strict):
@@ -128,7 +134,8 @@ class SweepSettings(Strict):
         for key in MEANS:
             del base["train"][key]
         tree["settings"] = {key: base[key] for key in ("workload", "model", "train")}
-        return {**tree, "dataset": dataset}
+        registered = self.settings.tracking.model
+        return {**tree, "dataset": dataset, "registered_model": registered, "adcraft": __version__}
 
 
 def load_sweep(

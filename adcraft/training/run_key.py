@@ -14,11 +14,19 @@ from adcraft.settings import MEANS, Settings
 from adcraft.training.origin import Origin
 
 
-def run_key(settings: Settings, dataset: PreparedDataset, origin: Origin | None = None) -> str:
+def run_key(
+    settings: Settings, dataset: PreparedDataset, origin: Origin | None = None, part_of: str = ""
+) -> str:
     """A run is known by it: dataset, model, training settings, the checkpoint that it begins
     from, and Adcraft's version. Where files lie, how many CPUs there are and how workers hold the model do
     not count, so a run that ran out of memory goes on by other means; ``train.fresh`` makes every run
     another.
+
+    Args:
+        settings: of the run.
+        dataset: that it is trained on.
+        origin: the checkpoint that it begins from; None: the base model.
+        part_of: what else must be the same, where runs are compared in the middle: its name; "": nothing.
     """
     train = settings.train.model_dump(exclude={*MEANS, "fresh"})
     if not settings.train.lora.rank:
@@ -34,4 +42,6 @@ def run_key(settings: Settings, dataset: PreparedDataset, origin: Origin | None 
     }
     if origin:
         content["origin"] = asdict(origin)
+    if part_of:
+        content["part_of"] = part_of
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
