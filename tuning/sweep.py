@@ -17,6 +17,7 @@ from adcraft.errors import AdcraftError, TrainingError
 from adcraft.registry import ModelVersion, Registry
 from adcraft.tracking.children import Children
 from adcraft.tracking.connection import redacted
+from adcraft.tracking.patience import patiently
 from adcraft.tracking.provenance import provenance_tags
 from adcraft.tracking.run_log import NOTE_TAG, RunLog
 from adcraft.training.nodes import node_cpus
@@ -157,8 +158,7 @@ class _Attempt:
             else:
                 self._run_trials()
             self._study.end_if_spent()
-            self._children.settle(endings(self._study))
-            result = self._conclude(reused)
+            result = patiently(lambda: self._conclude(reused))
             status, unfinished = FINISHED, ""
         except KeyboardInterrupt:
             status, unfinished = KILLED, "the sweep was interrupted; run it again to go on"
@@ -197,6 +197,8 @@ class _Attempt:
             log.debug("%d tokens to train on", splits["train"].tokens)
 
     def _conclude(self, reused: bool) -> SweepResult:
+        """End the trials' runs, register the winner, log the report; all of it can be done again."""
+        self._children.settle(endings(self._study))
         winner, version = self._winner()
         report = make_report(self._study)
         report.write(self._sweep.folder / REPORT_FOLDER)

@@ -28,7 +28,6 @@ class Child:
     """One run below a parent."""
 
     run_id: str
-    run_name: str
     status: str
     reason: str
 
@@ -60,7 +59,6 @@ class Children:
                 for run in page:
                     found[run.data.tags.get(RUN_KEY_TAG, run.info.run_id)] = Child(
                         run.info.run_id,
-                        run.info.run_name or "",
                         run.info.status,
                         run.data.tags.get(REASON_TAG, ""),
                     )
