@@ -145,7 +145,7 @@ def _decide(
         forced=rules.force,
         reasons=verdict.reasons,
         figures=verdict.figures,
-        rules=rules.model_dump(include={"primary", "margin", "guards"}),
+        rules=rules.model_dump(include={"primary", "margin", "guards", "min_products"}),
         evaluation=record.key if record else "",
     )
 

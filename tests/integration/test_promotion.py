@@ -46,7 +46,12 @@ def test_a_better_challenger_becomes_champion_and_the_old_one_previous(shop: Sho
     assert (decision.action, decision.before, decision.after) == ("promote", "1", "2")
     assert (decision.by, decision.forced, decided.reused) == ("anna@shop", False, False)
     assert decision.figures["chrf"].low == 1.0
-    assert decision.rules == {"primary": "chrf", "margin": 0.0, "guards": {"slot_accuracy": 0.01}}
+    assert decision.rules == {
+        "primary": "chrf",
+        "margin": 0.0,
+        "guards": {"slot_accuracy": 0.01},
+        "min_products": 30,
+    }
     assert shop.trail("1") == shop.trail("2") == shop.files("2") == [decision]
 
 

@@ -45,7 +45,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def arguments(stack: Stack, ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     home = tmp_path_factory.mktemp("shop")
     write_prepared(home / "data")
-    return train_arguments(home, f"tracking.uri={stack.uri}", "promote.primary=loss", "promote.guards={}")
+    rules = ("promote.primary=loss", "promote.guards={}", "promote.min_products=1")
+    return train_arguments(home, f"tracking.uri={stack.uri}", *rules)
 
 
 @pytest.fixture(scope="module")
