@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.jobs import Job, TrainedHome, run_job
+from tests.jobs import Job, TrainedHome, killing_a_worker, run_job
 from tests.prepared import write_prepared, write_records
 
 pytestmark = pytest.mark.integration
@@ -107,6 +107,15 @@ def test_challenger_beside_champion(trained: TrainedHome, compared: Job, challen
     assert any("gain over version 1" in line and "95% interval" in line for line in lines)
     files = [f.path for f in trained.client().list_artifacts(challenger.result["run_id"], "evaluation")]
     assert files == ["evaluation/against-1.html", "evaluation/against-1.json"]
+
+
+def test_a_writer_that_is_killed_is_replaced(trained: TrainedHome, evaluated: Job) -> None:
+    arguments = [*trained.arguments, "evaluate.model=1", "evaluate.against=none", "evaluate.fresh=true"]
+    with killing_a_worker("generating for", "ray::_Writer.write") as killed:
+        job = run_job(arguments, "evaluate.batch_size=1", stage="evaluate")
+    assert len(killed) == 1
+    assert job.code == 0, job.err
+    assert job.result["scores"]["model"]["chrf"] == pytest.approx(evaluated.result["scores"]["model"]["chrf"])
 
 
 def test_promotion_rests_on_it(trained: TrainedHome, compared: Job) -> None:
