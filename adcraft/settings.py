@@ -239,6 +239,9 @@ class PromoteSettings(Strict):
         },
         description="metric: by how much it may be worse, in its own unit, beyond noise",
     )
+    min_products: int = Field(
+        30, ge=1, description="that must have been compared; the intervals of fewer can't be trusted"
+    )
     force: bool = Field(False, description="promote whatever the figures say; it is recorded")
     by: str = Field("", description="who decides, for the record; empty: user@host")
 
