@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -84,10 +85,21 @@ def _checked_out() -> str:
 
 
 @cache
+def code_digest(*modules: str) -> str:
+    """Of Adcraft's version and the code of some modules, given by name: what they made is known by it."""
+    files = [_ROOT / f"{module.replace('.', '/')}.py" for module in modules]
+    return hashlib.sha256(f"{__version__}\0{_digest_of(files)}".encode()).hexdigest()[:16]
+
+
+@cache
 def _digest() -> str:
     """Of every module: equal where two runs were of the same code, committed or not."""
+    return _digest_of(file for package in _CODE for file in (_ROOT / package).rglob("*.py"))
+
+
+def _digest_of(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for file in sorted(file for package in _CODE for file in (_ROOT / package).rglob("*.py")):
+    for file in sorted(files):
         digest.update(f"{file.relative_to(_ROOT)}\0{file.stat().st_size}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from adcraft.tracking import provenance
 from adcraft.tracking.provenance import CODE_TAG, COMMIT, COMMIT_TAG, provenance_tags, who
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,25 @@ def test_the_environment_names_the_commit_of_code_that_is_no_checkout(
 ) -> None:
     monkeypatch.setenv(COMMIT, "c0ffee")
     assert provenance_tags()[COMMIT_TAG] == "c0ffee"
+
+
+def test_code_is_known_by_its_text_and_the_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("prompts", "slots"):
+        (tmp_path / f"{name}.py").write_text("A = 1\n")
+
+    def digest() -> str:
+        provenance.code_digest.cache_clear()
+        return provenance.code_digest("prompts", "slots")
+
+    monkeypatch.setattr(provenance, "_ROOT", tmp_path)
+    found = {digest(), digest()}
+    assert len(found) == 1
+    (tmp_path / "slots.py").write_text("A = 2\n")
+    found.add(digest())
+    monkeypatch.setattr(provenance, "__version__", "0.0.0")
+    found.add(digest())
+    assert len(found) == 3
+    provenance.code_digest.cache_clear()
 
 
 @pytest.mark.parametrize(
