@@ -17,12 +17,9 @@ import torch
 from ray.train.torch import get_device, prepare_model
 
 from adcraft.training import checkpoint, faults, steps
-from adcraft.training.adapters import add_adapters, step_sizes
-from adcraft.training.base_model import load_model
+from adcraft.training.adapters import step_sizes
 from adcraft.training.batches import Batch, Row, collate, packed
 from adcraft.training.compilation import compiled
-from adcraft.training.dropout import quicken_dropout
-from adcraft.training.masks import keep_examples_apart
 from adcraft.training.optimizer import ScaledAdamW
 from adcraft.training.plan import TrainingPlan
 from adcraft.training.precision import choose_precision
@@ -31,6 +28,7 @@ from adcraft.training.run_state import RunState
 from adcraft.training.schedule import Budget, learning_rate
 from adcraft.training.sharding import shard
 from adcraft.training.successor import start_successor
+from adcraft.training.trained_model import trained_model
 
 _POOL = 2048
 _SHUFFLE_ROWS = 8192
@@ -67,15 +65,8 @@ class _Worker:
         self.precision = choose_precision(plan.precision, get_device(), sharded=self.sharded)
         self.budget = Budget(plan.epochs, plan.seconds, plan.rows)
         self._say("loading the model")
-        self.core = load_model(Path(plan.base), plan.pretrained, plan.seed)
-        quicken_dropout(self.core, self.precision.device)
-        keep_examples_apart(self.core)
-        if plan.adapters:
-            add_adapters(self.core, plan.adapters, plan.seed)
+        self.core = trained_model(plan, self.precision.device)
         sizes = step_sizes(self.core) if plan.adapters else {}
-        if plan.gradient_checkpointing:
-            self.core.gradient_checkpointing_enable({"use_reentrant": False})
-        self.core.train()
         if self.sharded:
             shard(self.core, self.precision)
         self.model = self.core if self.sharded else prepare_model(self.core)
