@@ -22,6 +22,15 @@ COMMIT_TAG = "mlflow.source.git.commit"
 CODE_TAG = "adcraft.code"
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = ("adcraft", "tuning", "ray_jobs")
+PROVENANCE_TAGS = (
+    "mlflow.user",
+    "mlflow.source.name",
+    "adcraft.version",
+    "adcraft.environment",
+    CODE_TAG,
+    COMMIT_TAG,
+)
+"""All that :func:`provenance_tags` may give."""
 _PACKAGES = ("ray", "torch", "transformers", "tokenizers", "ctranslate2", "mlflow", "numpy")
 
 
@@ -50,7 +59,9 @@ def who() -> str:
 
 
 def commit() -> str:
-    """Of the code that runs: what the environment says, else the checkout's; "" where there is none."""
+    """Of the code that runs: what the environment says, else the checkout's, with ``+`` where files differ
+    from it; "" where there is none.
+    """
     return os.environ.get(COMMIT, "").strip() or _checked_out()
 
 
@@ -72,16 +83,16 @@ def _checked_out() -> str:
     if not (_ROOT / ".git").exists():
         return ""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(_ROOT), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+        return _git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "--no-optional-locks", "-C", str(_ROOT), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()
 
 
 @cache

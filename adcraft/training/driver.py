@@ -15,6 +15,7 @@ from adcraft.data.dataset import PreparedDataset
 from adcraft.registry import ModelVersion, Registry
 from adcraft.settings import Settings
 from adcraft.training.inputs import check_splits
+from adcraft.training.leftovers import end_killed_runs
 from adcraft.training.nodes import node_cpus
 from adcraft.training.resources import WorkerResources, worker_resources
 from adcraft.training.run import TrainingRun
@@ -56,6 +57,7 @@ def train(settings: Settings) -> TrainedModel:
     resources = _resources(settings)
     run = TrainingRun(settings, dataset, key)
     with run.alone(), run.logged() as run_log:
+        end_killed_runs(settings.tracking.uri, run_log.experiment_id, run.storage)
         metrics = run.execute(run_log, resources)
         version = registry.register(
             run_id=run_log.run_id,

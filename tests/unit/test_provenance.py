@@ -25,7 +25,39 @@ def test_code_and_packages_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         head = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
         )
-        assert tags[COMMIT_TAG] == head.stdout.strip()
+        assert tags[COMMIT_TAG].removesuffix("+") == head.stdout.strip()
+
+
+def test_a_checkout_with_changes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*arguments: str) -> str:
+        who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        done = subprocess.run(
+            ["git", *who, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def commit() -> str:
+        provenance._checked_out.cache_clear()
+        return provenance.commit()
+
+    monkeypatch.delenv(COMMIT, raising=False)
+    monkeypatch.setattr(provenance, "_ROOT", tmp_path)
+    assert commit() == ""
+    git("init", "--quiet")
+    assert commit() == ""  # there is none yet
+    (tmp_path / "code.py").write_text("A = 1\n")
+    git("add", "code.py")
+    git("commit", "--quiet", "--message", "one")
+    (tmp_path / "untracked").touch()
+    head = git("rev-parse", "HEAD")
+    assert commit() == head
+    (tmp_path / "code.py").write_text("A = 2\n")
+    assert commit() == f"{head}+"
+    provenance._checked_out.cache_clear()
+
+
+def test_every_tag_is_listed() -> None:
+    assert set(provenance_tags()) <= set(provenance.PROVENANCE_TAGS)
 
 
 def test_the_environment_names_the_commit_of_code_that_is_no_checkout(
