@@ -27,7 +27,6 @@ MEANS = frozenset(
         "min_workers",
         "strategy",
         "gradient_checkpointing",
-        "compile",
         "max_failures",
     }
 )
@@ -176,7 +175,7 @@ class TrainSettings(Strict):
     )
     lora: LoraSettings = LoraSettings()
     max_failures: int = Field(3, ge=0, description="worker failures survived before giving up")
-    keep_checkpoints: int = Field(2, ge=1, description="newest ones kept on disk")
+    keep_checkpoints: int = Field(2, ge=1, description="best ones kept on disk, beside the latest")
     samples: int = Field(8, ge=0, description="validation products generated and logged each epoch")
     seed: int = Field(7, description="of weights, order and dropout")
     storage: str = Field("", description="folder of checkpoints; empty: <home>/train")

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 from adcraft.registry import RUN_KEY_TAG
 from adcraft.tracking.connection import connect, explained
-from adcraft.tracking.run_log import PARENT_TAG, RunLog
-
-REASON_TAG = "adcraft.reason"
-"""Why a run was stopped early, or failed."""
+from adcraft.tracking.run_log import PARENT_TAG, REASON_TAG, RunLog
 
 _PAGE = 1000
 

@@ -15,6 +15,7 @@ from adcraft.data.dataset import PreparedDataset
 from adcraft.registry import ModelVersion, Registry
 from adcraft.settings import Settings
 from adcraft.training.inputs import check_splits
+from adcraft.training.leftovers import end_killed_runs
 from adcraft.training.nodes import node_cpus
 from adcraft.training.resources import WorkerResources, worker_resources
 from adcraft.training.run import TrainingRun
@@ -57,6 +58,7 @@ def train(settings: Settings) -> TrainedModel:
         if found := _registered(registry, key):  # by a process that ended between the look and the lock
             return found
         with run.logged() as run_log:
+            end_killed_runs(settings.tracking.uri, run_log.experiment_id, run.storage)
             metrics = run.execute(run_log, resources)
             version = registry.register(
                 run_id=run_log.run_id,
