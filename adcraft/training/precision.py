@@ -75,8 +75,9 @@ def choose_precision(wanted: str, device: torch.device, *, sharded: bool = False
     if wanted == "auto":
         wanted = "float32" if device.type == "cpu" else "bfloat16" if has_bfloat16 else "float16"
     if wanted == "bfloat16" and not has_bfloat16:
+        kind = "CPU" if device.type == "cpu" else "GPU"
         raise TrainingError(
-            f"train.precision = 'bfloat16' is not supported by this {device.type.upper()}, or by another "
+            f"train.precision = 'bfloat16' is not supported by this {kind}, or by another "
             "worker's: it would emulate it, slower than float32. Use 'auto'."
         )
     if wanted == "float16" and device.type == "cpu":

@@ -90,4 +90,4 @@ def _listed(checkpoints: list[tuple[str, RunState]]) -> str:
         current_report_index=len(results),
         **empty,
     )
-    return str(state.json())
+    return str(state.model_dump_json())

@@ -17,9 +17,10 @@ from adcraft.inference.bundle import open_bundle
 from adcraft.inference.generator import Generator
 from adcraft.registry import Registry
 from adcraft.settings import load_settings
+from adcraft.tracking.run_log import RunLog
 from adcraft.training.inputs import RunInputs
 from adcraft.training.run_key import run_key
-from adcraft.training.run_state import kept_in
+from adcraft.training.run_state import LOCK, kept_in
 from tests.jobs import TrainedHome, killing_a_worker, run_job
 from tests.prepared import write_prepared
 
@@ -225,6 +226,15 @@ def test_diverging_run_is_refused(trained: TrainedHome) -> None:
         [mlflow_run(trained, trained.run_id).info.experiment_id], "params.`train.learning_rate` = '1e+30'"
     )
     assert run.info.status == "FAILED"
+
+
+def test_a_run_that_was_killed_is_ended_when_the_next_one_starts(trained: TrainedHome) -> None:
+    left = RunLog(trained.uri, "adcraft", "left", "left", {})
+    (trained.home / "train" / "left").mkdir()
+    (trained.home / "train" / "left" / LOCK).touch()
+    job = run_job(trained.arguments, "train.max_epochs=1")
+    assert job.code == 0, job.err
+    assert mlflow_run(trained, left.run_id).info.status == "KILLED"
 
 
 def test_workers_fault_is_one_sentence_with_its_cause(trained: TrainedHome) -> None:

@@ -12,7 +12,7 @@ import pytest
 from adcraft.data.dataset import PreparedDataset
 from adcraft.inference.bundle import PromptSettings
 from adcraft.settings import load_settings
-from adcraft.training import encoding, inputs, local_base
+from adcraft.training import encoding, inputs
 from adcraft.training.encoding import TRAINING_SPLITS, EncodedSplit, encode
 from adcraft.training.inputs import RunInputs
 from adcraft.training.local_base import base_digest
@@ -72,7 +72,12 @@ def test_a_split_is_encoded_once_by_the_same_code(encoded: Any, monkeypatch: pyt
 
 def test_the_digest_is_of_prompts_slots_and_tokens(encoded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: set[str] = set()
-    monkeypatch.setattr(encoding, "code_digest", lambda *modules: asked.update(modules) or "")
+
+    def code_digest(*modules: str) -> str:
+        asked.update(modules)
+        return ""
+
+    monkeypatch.setattr(encoding, "code_digest", code_digest)
     encoded()
     assert asked >= {"adcraft.ad_copy.prompts", "adcraft.ad_copy.slots", "adcraft.inference.codec"}
 
@@ -121,7 +126,7 @@ def test_files_are_read_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) 
         return digest(stream, algorithm)
 
     digest = hashlib.file_digest
-    monkeypatch.setattr(local_base.hashlib, "file_digest", file_digest)
+    monkeypatch.setattr(hashlib, "file_digest", file_digest)
     assert base_digest(str(checkpoint)) == base_digest(str(checkpoint))
     assert sorted(read) == ["config.json", "model.safetensors", "tokenizer.json"]
     change(checkpoint / "config.json", "other")
