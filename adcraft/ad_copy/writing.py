@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adcraft.errors import ClusterError
 from adcraft.inference.bundle import Bundle, open_bundle
@@ -94,7 +94,7 @@ def write_all(
         records[start : start + settings.batch_size] for start in range(0, len(records), settings.batch_size)
     ]
     writer = ray.remote(num_cpus=crew.cpus, max_restarts=_RESTARTS, max_task_retries=_RESTARTS)(_Writer)
-    writers = [writer.remote(bundle.path, settings.compute_type) for _ in range(crew.writers)]
+    writers: list[Any] = [writer.remote(bundle.path, settings.compute_type) for _ in range(crew.writers)]
     pool, written = ActorPool(writers), Written()
     with told(f"generating for {len(records)} test rows by {whose}", lambda: f"{len(written.copies)} done"):
         try:

@@ -1,5 +1,5 @@
-"""Training that is killed, interrupted, left without disk: it ends as if nothing had happened. For MLflow that
-is away and memory that runs out, see the drills of sweeps, whose trials are such trainings.
+"""Training that is killed, interrupted, left without disk: it ends as if nothing had happened. For MLflow
+that is away and memory that runs out, see the drills of sweeps, whose trials are such trainings.
 """
 
 import signal
@@ -19,6 +19,7 @@ from tests.small_disk import fill, small_disk
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 Start = Callable[..., TrainingJob]
+Stop = Callable[[TrainingJob], None]
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +167,11 @@ def test_workers_are_two_again_when_a_node_comes_back(start: Start, nodes: TwoNo
 
 def test_driver_killed_at_once_and_then_all_its_processes(start: Start, tmp_path: Path, undisturbed) -> None:
     home = tmp_path / "home"
-    for epoch, kill in (
+    kills: list[tuple[int, Stop]] = [
         (1, lambda job: job.process.kill()),
         (2, lambda job: job.send_to_all(signal.SIGKILL)),
-    ):
+    ]
+    for epoch, kill in kills:
         job = start(home)
         job.wait_for_the_middle_of_an_epoch(after=epoch)
         kill(job)
@@ -185,10 +187,11 @@ def test_driver_killed_at_once_and_then_all_its_processes(start: Start, tmp_path
 
 def test_interrupted_by_ctrl_c_and_then_by_sigterm(start: Start, tmp_path: Path, undisturbed) -> None:
     home = tmp_path / "home"
-    for epoch, interrupt in (
+    interrupts: list[tuple[int, Stop]] = [
         (1, lambda job: job.send_to_all(signal.SIGINT)),
         (2, lambda job: job.process.send_signal(signal.SIGTERM)),
-    ):
+    ]
+    for epoch, interrupt in interrupts:
         job = start(home)
         job.wait_for_the_middle_of_an_epoch(after=epoch)
         interrupt(job)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from adcraft.registry import ModelVersion
 from adcraft.settings import load_settings
 from adcraft.training import driver
+from adcraft.training.run import TrainingRun
+from tests.prepared import write_prepared
 
 VERSION = ModelVersion("ad_copy", "1", ("champion",), "run", "name", "uri", "d")
 
@@ -38,16 +38,13 @@ class OtherProcess:
 def test_a_run_that_another_process_registers_meanwhile(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    dataset: Any = SimpleNamespace(version="d", name="products")
+    write_prepared(tmp_path / "data", rows=20)
 
     def execute(*_: object) -> None:
         raise AssertionError("trained twice")
 
     monkeypatch.setattr(driver, "Registry", OtherProcess)
-    monkeypatch.setattr(driver.PreparedDataset, "open", lambda *_: dataset)
-    monkeypatch.setattr(driver, "check_splits", lambda _: None)
-    monkeypatch.setattr(driver, "run_key", lambda *_: "key")
     monkeypatch.setattr(driver, "_resources", lambda _: None)
-    monkeypatch.setattr(driver.TrainingRun, "logged", execute)
+    monkeypatch.setattr(TrainingRun, "logged", execute)
     trained = driver.train(load_settings(None, [f"home={tmp_path}"], {}))
     assert trained == driver.TrainedModel(VERSION, {"validation_loss": 1.0}, reused=True)

@@ -265,15 +265,12 @@ def test_a_sweep_goes_on_with_a_larger_budget(tmp_path: Path) -> None:
     assert journal.reason_of_end(0) == ""
     promoted = start(second)
     assert (promoted.number, second.until(promoted)) == (0, 3)
-    while trial := second.next_trial():
-        to_the_rung(second, trial, 4.0)
     to_the_rung(second, promoted, 1.0)
     while trial := second.next_trial():
-        to_the_rung(second, trial, 1.0)
-    assert second.trials[0].status == FINISHED
+        to_the_rung(second, trial, 1.0 + trial.number)
+    assert [trial.status for trial in second.trials.values()] == [FINISHED, KILLED, KILLED, KILLED]
     assert second.complete
-    third = open_study(more)
-    assert state(third) == state(second)
+    assert state(open_study(more)) == state(second)
 
 
 def test_nobodys_time_is_counted_when_a_spent_sweep_is_run_again(
