@@ -16,7 +16,7 @@ from tests.jobs import training_workers
 from tests.prepared import write_prepared
 from tests.small_disk import fill, small_disk
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
 
 Start = Callable[..., TrainingJob]
 Stop = Callable[[TrainingJob], None]

@@ -19,7 +19,7 @@ from tests.jobs import train_arguments, training_workers
 EPOCHS = 3
 _ROOT = Path(__file__).parents[2]
 _MARKER = "ADCRAFT_DRILL"
-_PATIENCE_S = 300
+_PATIENCE_S = 600
 SLOW = (  # epochs of some seconds, so that there is a middle to be killed in
     f"train.max_epochs={EPOCHS}",
     "train.patience=0",
