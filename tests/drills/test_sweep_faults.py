@@ -141,42 +141,63 @@ def assert_as_undisturbed(home: Path, undisturbed: Reports, uri: str = "") -> No
     assert [str(version.version) for version in client.search_model_versions("name = 'ad_copy'")] == ["1"]
 
 
-def test_the_sweeps_driver_is_killed_and_then_interrupted(
+def test_the_disk_is_full_then_the_driver_is_killed_and_then_interrupted(
     start: Start, tmp_path: Path, undisturbed: Reports
 ) -> None:
     home = tmp_path / "home"
-    first = start(home)
-    first.wait_for_report(1, 1)
-    first.process.kill()
-    assert first.end() == -signal.SIGKILL
-    first.assert_nothing_is_left()
+    home.mkdir()
+    with small_disk(home, "64m"):
+        full = start(home)
+        full.wait_for_report(0, 1)
+        fill(home / "filler")
+        assert full.end() == 9, full.said
+        assert "Free space, and run it again." in full.result["error"]
+        assert "Traceback" not in full.said
+        full.assert_nothing_is_left()
+        (home / "filler").unlink()
 
-    second = start(home)
-    second.wait_for_report(1, 2)
-    second.send_to_all(signal.SIGINT)
-    assert second.end() == 130, second.said
-    second.assert_nothing_is_left()
-    assert statuses(f"sqlite:///{home}/mlflow.db") == {"FINISHED", "KILLED"}
+        killed = start(home)
+        killed.wait_for_report(1, 1)
+        killed.process.kill()
+        assert killed.end() == -signal.SIGKILL
+        killed.assert_nothing_is_left()
 
-    third = start(home)
-    assert third.end() == 0, third.said
-    assert third.result["trials"] == {"finished": 2, "killed": 0, "failed": 0, "running": 0}
-    assert_as_undisturbed(home, undisturbed)
-    third.assert_nothing_is_left()
+        interrupted = start(home)
+        interrupted.wait_for_report(1, 2)
+        interrupted.send_to_all(signal.SIGINT)
+        assert interrupted.end() == 130, interrupted.said
+        interrupted.assert_nothing_is_left()
+        assert statuses(f"sqlite:///{home}/mlflow.db") == {"FINISHED", "KILLED"}
+
+        last = start(home)
+        assert last.end() == 0, last.said
+        assert last.result["trials"] == {"finished": 2, "killed": 0, "failed": 0, "running": 0}
+        assert_as_undisturbed(home, undisturbed)
+        last.assert_nothing_is_left()
 
 
-def test_a_worker_and_a_driver_of_a_trial_are_killed(
+def test_mlflow_is_away_then_a_worker_and_a_driver_of_a_trial_are_killed(
     start: Start, tmp_path: Path, undisturbed: Reports
 ) -> None:
     """On two CPUs, where a placement group that is left behind would keep the trial from going on."""
-    job = start(tmp_path / "home")
-    job.wait_for_report(0, 1)
-    job.kill_a_worker()
-    job.wait_for_report(1, 1)
-    job.kill_the_trials_driver()
-    assert job.end() == 0, job.said
-    assert_as_undisturbed(job.home, undisturbed)
-    job.assert_nothing_is_left()
+    (tmp_path / "server").mkdir()
+    server = Server(tmp_path / "server")
+    try:
+        server.wait()
+        job = start(tmp_path / "home", f"tracking.uri={server.uri}")
+        job.wait_for_report(0, 1)
+        server.leash.stop()
+        time.sleep(20)
+        server.restart()
+        job.wait_for_report(1, 1)
+        job.kill_a_worker()
+        job.wait_for_report(1, 2)
+        job.kill_the_trials_driver()
+        assert job.end() == 0, job.said
+        assert_as_undisturbed(job.home, undisturbed, server.uri)
+        job.assert_nothing_is_left()
+    finally:
+        server.leash.stop()
 
 
 def test_a_node_is_killed(start: Start, tmp_path: Path, undisturbed: Reports) -> None:
@@ -204,39 +225,6 @@ def test_a_trial_without_memory_fails_alone(start: Start, tmp_path: Path, undist
     assert "Traceback" not in job.said
     assert statuses(f"sqlite:///{job.home}/mlflow.db") == {"FINISHED", "FAILED"}
     job.assert_nothing_is_left()
-
-
-def test_the_disk_is_full_at_a_checkpoint(start: Start, tmp_path: Path, undisturbed: Reports) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    with small_disk(home, "64m"):
-        job = start(home)
-        job.wait_for_report(0, 1)
-        fill(home / "filler")
-        assert job.end() == 9, job.said
-        assert "Free space, and run it again." in job.result["error"]
-        assert "Traceback" not in job.said
-        job.assert_nothing_is_left()
-        (home / "filler").unlink()
-        again = start(home)
-        assert again.end() == 0, again.said
-        assert_as_undisturbed(home, undisturbed)
-
-
-def test_mlflow_is_away_for_twenty_seconds(start: Start, tmp_path: Path, undisturbed: Reports) -> None:
-    (tmp_path / "server").mkdir()
-    server = Server(tmp_path / "server")
-    try:
-        server.wait()
-        job = start(tmp_path / "home", f"tracking.uri={server.uri}")
-        job.wait_for_report(0, 1)
-        server.leash.stop()
-        time.sleep(20)
-        server.restart()
-        assert job.end() == 0, job.said
-        assert_as_undisturbed(job.home, undisturbed, server.uri)
-    finally:
-        server.leash.stop()
 
 
 def test_ray_job_stop_and_the_same_job_again(tmp_path: Path, undisturbed: Reports) -> None:
