@@ -1,0 +1,51 @@
+"""Many patterns over one text, each tried only where a word can begin it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import regex
+
+_MOST_WORDS = 50_000
+
+
+class Scanner:
+    """Patterns by name; it remembers which of them a word can begin.
+
+    Args:
+        patterns: alternatives of each; they match whole words.
+    """
+
+    def __init__(self, patterns: Mapping[str, Iterable[str]]) -> None:
+        joined = {name: "|".join(alternatives) for name, alternatives in patterns.items()}
+        self._whole = {name: whole_words(pattern) for name, pattern in joined.items()}
+        self._begun = {name: regex.compile(pattern) for name, pattern in joined.items()}
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def scan(self, tokens: Iterable[re.Match[str]]) -> dict[str, list[re.Match[str]]]:
+        """Matches of each pattern that has any, from left to right without overlap.
+
+        Args:
+            tokens: of the folded text; see :attr:`Folded.tokens`.
+        """
+        found: dict[str, list[re.Match[str]]] = {}
+        for token in tokens:
+            for name in self._beginning_with(token.group()):
+                match = self._whole[name].match(token.string, token.start())
+                if match and (name not in found or found[name][-1].end() <= match.start()):
+                    found.setdefault(name, []).append(match)
+        return found
+
+    def _beginning_with(self, token: str) -> tuple[str, ...]:
+        names = self._known.get(token)
+        if names is None:
+            names = tuple(name for name, begun in self._begun.items() if begun.match(token, partial=True))
+            if len(self._known) < _MOST_WORDS:
+                self._known[token] = names
+        return names
+
+
+def whole_words(pattern: str) -> re.Pattern[str]:
+    """``pattern`` where no word goes on before or after it; a sign may stand right behind a word."""
+    return re.compile(rf"(?:(?<!\w)|(?=\W))(?:{pattern})(?!\w)")
