@@ -6,7 +6,7 @@ import re
 
 from adcraft.ad_copy.slots import NUMBER
 
-_GROUPED = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}|\d{1,3}(?:\.\d{3}){2,}")
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}|[1-9]\d{0,2}(?:\.\d{3})+")
 
 
 def numbers_in(text: str) -> list[str]:

@@ -12,10 +12,10 @@ from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Finding
 from adcraft.ad_copy.guardrails.folding import UNSEEN, Folded, fold
 
-EMOTICON = re.compile(r"(?<!\w)[:;=8][-']?[)(DPpo3*/|](?!\w)|(?<!\w)<3(?!\w)|\^_*\^|¯\\_")
+EMOTICON = re.compile(r"(?<!\w)[:;=8][-']?[)(DPpo3*/|](?!\w)|(?<!\w)<3(?!\w)|\^_*\^|¯\\_|(?<!\w)[xX]D(?!\w)")
 _SYMBOL = regex.compile(
     r"[0-9#*]\ufe0f?\u20e3|\p{Extended_Pictographic}\ufe0f?|[\U0001F1E6-\U0001F1FF]"
-    r"|[\u2190-\u21ff\u2022\u2023\u2043\u25e6]|[\p{So}--[°©®™№℠\u2800]]",
+    r"|[\u2190-\u21ff\u2022\u2023\u2043\u25e6]|(?<![\u3040-\u30ff])[ツシ](?![\u3040-\u30ff])|[\p{So}--[°©®™№℠\u2800]]",
     regex.V1,
 )
 _NO_PICTURE = frozenset("©®™")

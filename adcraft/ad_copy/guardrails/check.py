@@ -72,7 +72,7 @@ def _all(
     )
     yield from odd_characters(text, folded, facts, emoji=placement.emoji)
     yield from cut_off(text, rules, language)
-    yield from repeated(text, folded, facts, rules)
+    yield from repeated(text, folded, facts, rules, language)
     yield from personal(text, folded, facts, rules)
     yield from banned(text, folded, wishes.banned)
     yield from missing(folded, wishes.required)

@@ -39,6 +39,6 @@ def cut_off(text: str, rules: Rules, language: str) -> Iterator[Finding]:
             yield Finding("cut_off", place, place + 1, text[place], f"{opening} and {closing} are not as many")
     for quotes in (_STRAIGHT, _CURLY):
         places = [match.start() for match in quotes.finditer(text)]
-        if len(places) % 2 and text[places[-1] + 1 :].strip():
+        if len(places) % 2 and (quotes is _CURLY or text[places[-1] + 1 :].strip()):
             start = places[-1]
             yield Finding("cut_off", start, start + 1, text[start], "a quotation mark without another")

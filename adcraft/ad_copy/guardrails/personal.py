@@ -25,8 +25,7 @@ def personal(text: str, folded: Folded, facts: Facts, rules: Rules) -> Iterator[
         for match in pattern.finditer(folded.text):
             start, end = match.span()
             digits = sum(character.isdigit() for character in match.group())
-            vanity = match.group()[-1:].isalpha()  # 1-800-FLOWERS
-            if kind == "phone" and not vanity and not _FEWEST_DIGITS <= digits <= _MOST_DIGITS:
+            if kind == "phone" and not _FEWEST_DIGITS <= digits <= _MOST_DIGITS:
                 continue
             if kind == "phone" and facts.says(match.group()):
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import pairwise
 
 from adcraft.ad_copy.guardrails.facts import Facts
@@ -19,11 +19,12 @@ _ENDING = re.compile(r"(?<=\w{4})(?:s|able|ably|ing|ed|ly)$")
 _ENDS_CLAUSE = re.compile(r"[.!?;:,–—]")
 
 
-def repeated(text: str, folded: Folded, facts: Facts, rules: Rules) -> Iterator[Finding]:
+def repeated(text: str, folded: Folded, facts: Facts, rules: Rules, language: str) -> Iterator[Finding]:
     """A word twice in a row, a word of content more than twice in any form, the same words again: three, two
     of content, or a clause. What the product's own name repeats is its own.
     """
     words = folded.words
+    no_content = rules.function_words.get(language, rules.languages_of)
     spelt = [word.group() for word in words]
     stems = [_ENDING.sub("", word) if len(word) > 4 else word for word in spelt]
     if len(set(stems)) == len(stems):
@@ -31,14 +32,14 @@ def repeated(text: str, folded: Folded, facts: Facts, rules: Rules) -> Iterator[
     yield from _in_a_row(text, folded, spelt, facts)
     for forms, most in ((spelt, _MOST), (stems, _MOST_FORMS)):
         counts = Counter(
-            form for form in forms if form not in rules.languages_of and len(form) > 1
+            form for form in forms if form not in no_content and len(form) > 1
         )
         for form, count in counts.items():
             if count > most and count > most + folded.text.count(facts.name) * facts.name.count(form):
                 last = words[len(forms) - 1 - forms[::-1].index(form)]
                 why = f"{last.group()!r} is there {count} times"
                 yield found("repetition", text, folded, last.span(), why)
-    yield from _runs(text, folded, spelt, facts, rules)
+    yield from _runs(text, folded, spelt, facts, no_content)
 
 
 def _in_a_row(text: str, folded: Folded, spelt: Sequence[str], facts: Facts) -> Iterator[Finding]:
@@ -50,17 +51,18 @@ def _in_a_row(text: str, folded: Folded, spelt: Sequence[str], facts: Facts) -> 
 
 
 def _runs(
-    text: str, folded: Folded, spelt: Sequence[str], facts: Facts, rules: Rules
+    text: str, folded: Folded, spelt: Sequence[str], facts: Facts, no_content: Container[str]
 ) -> Iterator[Finding]:
     """The first run of words that was there before."""
     seen: dict[tuple[str, ...], int] = {}
     for index in range(len(spelt) - 1):
         for length in (_RUN, _CONTENT_RUN):
             run = tuple(spelt[index : index + length])
-            telling = length == _RUN or not any(word in rules.languages_of for word in run)
+            telling = length == _RUN or not any(word in no_content for word in run)
             again = seen.setdefault(run, index) <= index - length
             clause = again and _is_clause(folded, index, length) and _is_clause(folded, seen[run], length)
-            if again and len(run) == length and (telling or clause) and not facts.says(" ".join(run)):
+            at_once = seen[run] == index - length
+            if again and len(run) == length and (telling or clause or at_once) and not facts.says(" ".join(run)):
                 span = folded.words[index].start(), folded.words[index + length - 1].end()
                 yield found("repetition", text, folded, span, "words that were there before")
                 return

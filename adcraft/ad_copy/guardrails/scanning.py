@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import regex
 
 _MOST_WORDS = 50_000
+_SIGNS = " -'’.,:;/&%$@+°–"
 
 
 class Scanner:
@@ -40,10 +41,18 @@ class Scanner:
     def _beginning_with(self, token: str) -> tuple[str, ...]:
         names = self._known.get(token)
         if names is None:
-            names = tuple(name for name, begun in self._begun.items() if begun.match(token, partial=True))
+            names = tuple(name for name, begun in self._begun.items() if _begins(begun, token))
             if len(self._known) < _MOST_WORDS:
                 self._known[token] = names
         return names
+
+
+def _begins(pattern: regex.Pattern[str], token: str) -> bool:
+    """Whether a match can begin with ``token``, all of it, and a sign or a space behind it."""
+    if not pattern.match(token, partial=True):
+        return False
+    goes_on = not token.isalnum() or any(pattern.match(token + sign, partial=True) for sign in _SIGNS)
+    return goes_on or pattern.fullmatch(token) is not None
 
 
 def whole_words(pattern: str) -> re.Pattern[str]:

@@ -52,22 +52,22 @@ def _required(term: str) -> re.Pattern[str]:
 
 def _inflected(term: str, stem_as: Callable[[str], str], ending_as: Callable[[str], str]) -> str:
     """A pattern of ``term`` and its regular forms; the endings are those of its last word."""
-    stem, endings = term, r"(?:e?s|['’]s)?"
     if not term[-1:].isalpha() or len(term) < 3:
         return stem_as(term)
     if term.endswith("e"):
-        stem, endings = term[:-1], "(?:e(?:[snmrd]|rs|st|ly|ness|['’]s)?|ings?|y|able)"
-    elif term.endswith("y") and term[-2] not in "aeiou":
-        stem, endings = term[:-1], "(?:y(?:ing|['’]s)?|i(?:es|ed|er|ers|est|ly|ness))"
-    elif term.isascii():
-        doubled = f"{term[-1]}?" if term[-1] not in "aeiouwxy" else ""
-        endings = f"(?:e?s|['’]s|e[mn]?|{doubled}(?:ed|ers?|est|ings?|y|ish|able)|e?ste[mnrs]?|ly|ness)?"
-    return stem_as(stem) + ending_as(endings)
+        return stem_as(term[:-1]) + ending_as("(?:e(?:[snmrd]|rs|st|ly|ness|['’]s)?|ings?|y|able)")
+    if term.endswith("y") and term[-2] not in "aeiou":
+        return stem_as(term[:-1]) + ending_as("(?:y(?:ing|['’]s)?|i(?:es|ed|er|ers|est|ly|ness))")
+    if not term.isascii():
+        return stem_as(term) + ending_as("(?:e?s|['’]s)?")
+    doubled = f"{term[-1]}?" if term[-1] not in "aeiouwxy" else ""
+    forms = f"e?s|['’]s|e[mn]?|{doubled}(?:ed|ers?|est|ings?|y|ish|able)|e?ste[mnrs]?|ly|ness"
+    return stem_as(term) + ending_as(f"(?:{forms})?")
 
 
 def _typed(endings: str) -> str:
-    """A pattern of endings, each letter as it may be typed."""
-    return re.sub(r"\w(?![^\[]*\])", lambda letter: _letter(letter.group()), endings)
+    """A pattern of endings, each letter as it may be typed, and signs before them."""
+    return _BETWEEN + re.sub(r"\w(?![^\[]*\])", lambda letter: _letter(letter.group()), endings)
 
 
 def _letter(letter: str) -> str:
