@@ -1,4 +1,4 @@
-"""Numbers in text, compared by their value: ``1,299.00`` and ``1.299,00`` are ``1299``, ``12,50`` is ``12.5``."""
+"""Numbers in text, compared by their value: ``1,299.00`` and ``1.299,00`` are ``1299``; ``2,50``, ``2.5``."""
 
 from __future__ import annotations
 

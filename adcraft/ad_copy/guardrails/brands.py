@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Finding, found
-from adcraft.ad_copy.guardrails.folding import TOKEN, WORD, Folded, fold
+from adcraft.ad_copy.guardrails.folding import TOKEN, Folded, fold
 from adcraft.ad_copy.guardrails.rules import Rules
 
 _LEAST_TO_MISSPELL = 5
@@ -72,7 +72,7 @@ def _words_and_pairs(folded: Folded) -> Iterator[tuple[int, int, str]]:
 
 
 def _alike(word: str, brand: str) -> bool:
-    """Whether one letter more, less or other, or the same letters in another order, make the one the other."""
+    """Whether one letter more, less or other, or another order of letters, makes the one the other."""
     if abs(len(word) - len(brand)) > 1:
         return False
     if word[:1] == brand[:1] and sorted(word) == sorted(brand):

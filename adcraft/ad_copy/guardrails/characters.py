@@ -22,7 +22,7 @@ _NO_PICTURE = frozenset("©®™")
 _HIDDEN = frozenset({"Cf", "Cc", "Co", "Cn", "Cs", "Zl", "Zp"})
 _JOINERS, _DIRECTIONS, _LINE = "\u200d\u200c", "\u200e\u200f", "\n"
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
-_STYLES = range(0xFE00, 0xFE10)
+_UNSEEN = re.compile(rf"[{''.join(sorted(UNSEEN))}]|(?:(?<=[^\W\d_]|\s)|^)[\ufe00-\ufe0f]")
 _TAGS, _TAGGED = range(0xE0020, 0xE0080), "\U0001f3f4"
 _OTHER = r"[\p{Cyrillic}\p{Greek}\p{Armenian}\p{Cherokee}\p{Coptic}\p{Lisu}]"
 _LATIN_WITH = regex.compile(rf"\b\w*(?:\p{{Latin}}\w*{_OTHER}|{_OTHER}\w*\p{{Latin}})\w*\b")
@@ -30,7 +30,12 @@ _IN_OTHER = regex.compile(rf"\b{_OTHER}+\b")
 _PHONETIC = "\u0250-\u02af\u02b0-\u02b8\u02e0-\u02e4\u1d00-\u1dbf\u2071\u207f\u2090-\u209c\ua730-\ua731"
 _STYLED = "\u249c-\u24e9\U0001d400-\U0001d7ff\U0001f110-\U0001f16f"
 _FULL_WIDTH = "\uff21-\uff3a\uff41-\uff5a"
-_DRESSED = re.compile(f"[{_PHONETIC}{_STYLED}{_FULL_WIDTH}]+|(?<=[A-Za-z])[\u2160-\u217f]|[\u2160-\u217f](?=[A-Za-z])")
+_DRESSED = re.compile(
+    f"[{_PHONETIC}{_STYLED}{_FULL_WIDTH}]+|(?<=[A-Za-z])[\u2160-\u217f]|[\u2160-\u217f](?=[A-Za-z])"
+)
+_SUSPECT = re.compile(
+    f"[{_PHONETIC}{_STYLED}{_FULL_WIDTH}\u0370-\u058f\u13a0-\u13ff\u1f00-\u1fff\u2160-\u217f\u2c80-\u2cff\ua4d0-\ua4ff]"
+)
 _EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _ONLY_FULL_WIDTH = re.compile(f"[{_FULL_WIDTH}]+")
 
@@ -48,7 +53,8 @@ def odd_characters(text: str, folded: Folded, facts: Facts, *, emoji: bool) -> I
         yield from _hidden(text)
     if not text.isascii():
         yield from _unseen(text)
-        yield from _look_alikes(text, folded, facts)
+        if _SUSPECT.search(text):
+            yield from _look_alikes(text, folded, facts)
     if not emoji:
         why = "emoji are not accepted here"
         for match in EMOTICON.finditer(text):
@@ -73,11 +79,8 @@ def _hidden(text: str) -> Iterator[Finding]:
 
 
 def _unseen(text: str) -> Iterator[Finding]:
-    for index, character in enumerate(text):
-        before = text[index - 1 : index]
-        styles_nothing = ord(character) in _STYLES and (before.isalpha() or before.isspace() or not index)
-        if character in UNSEEN or styles_nothing:
-            yield Finding("hidden", index, index + 1, character, "a character that nobody sees")
+    for match in _UNSEEN.finditer(text):
+        yield Finding("hidden", match.start(), match.end(), match.group(), "a character that nobody sees")
 
 
 def _look_alikes(text: str, folded: Folded, facts: Facts) -> Iterator[Finding]:

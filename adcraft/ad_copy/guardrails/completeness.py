@@ -27,7 +27,7 @@ def cut_off(text: str, rules: Rules, language: str) -> Iterator[Finding]:
     """
     unfinished = rules.unfinished_end.get(language or "en")
     if dangles(text) or (unfinished and unfinished.search(text[-_LONGEST_END:])):
-        last = text.split()[-1]
+        last = text.rsplit(maxsplit=1)[-1]
         start = len(text.rstrip()) - len(last)
         yield Finding("cut_off", start, len(text), text[start:], "ends as if cut off")
     if not _SIGN.search(text):
@@ -36,7 +36,9 @@ def cut_off(text: str, rules: Rules, language: str) -> Iterator[Finding]:
     for opening, closing in _PAIRS:
         if plain.count(opening) != plain.count(closing):
             place = max(text.rfind(opening), text.rfind(closing))
-            yield Finding("cut_off", place, place + 1, text[place], f"{opening} and {closing} are not as many")
+            yield Finding(
+                "cut_off", place, place + 1, text[place], f"{opening} and {closing} are not as many"
+            )
     for quotes in (_STRAIGHT, _CURLY):
         places = [match.start() for match in quotes.finditer(text)]
         if len(places) % 2 and (quotes is _CURLY or text[places[-1] + 1 :].strip()):

@@ -21,6 +21,8 @@ _PART = re.compile(r"(?<!\w)[^\W\d_]+(?:['’][^\W\d_]+)*(?!\w)")
 _HUMPS = re.compile(r"[A-Z]{3,}[a-z]{2,}|[a-z]+[A-Z]{3,}|\w*[a-z][A-Z]\w*[a-z][A-Z]\w*")
 _RUN_TOGETHER = re.compile(r"(?=\w*[a-z]{3})(?:[A-Z][a-z]+){4,}")
 _INITIALS = 3
+_CAPITAL_INSIDE = re.compile(r"[^\W\d_][^\W\d_a-z\u00df-\u00ff]")
+_LETTER_ALONE = re.compile(r"\b[^\W\d_]\b")
 _LETTER = r"[A-Za-z\u00c0-\u024f\u0370-\u04ff\uff21-\uff5a]"
 _SPACED_OUT = re.compile(
     rf"(?<!\w){_LETTER}(?P<sign>[^\w,&+'’])(?P=sign){{0,2}}{_LETTER}(?:(?P=sign){{1,3}}{_LETTER})+(?!\w)"
@@ -61,7 +63,7 @@ def badly_written(
     marks = list(_EXCLAMATION.finditer(text)) if exclamation_marks >= 0 else []
     if len(marks) > exclamation_marks >= 0:
         yield _at("exclamation", marks[exclamation_marks], f"at most {exclamation_marks} are accepted here")
-    for match in WORD.finditer(text):
+    for match in WORD.finditer(text) if _CAPITAL_INSIDE.search(text) else ():
         if not match.group()[1:].islower() and match.group() not in facts.written:
             yield from _capitals(match, facts, rules)
     yield from _spacing(text, facts, rules, language)
@@ -86,7 +88,8 @@ def _capitals(word: re.Match[str], facts: Facts, rules: Rules) -> Iterator[Findi
 
 
 def _spacing(text: str, facts: Facts, rules: Rules, language: str) -> Iterator[Finding]:
-    for match in _SPACED_OUT.finditer(text):
+    set_apart = len(_LETTER_ALONE.findall(text)) >= _INITIALS or "_" in text
+    for match in _SPACED_OUT.finditer(text) if set_apart else ():
         initials = "".join(filter(str.isalpha, match.group().upper()))
         if initials not in rules.capitals.usual and not facts.says(match.group().lower()):
             yield _at("spacing", match, "letters set apart")

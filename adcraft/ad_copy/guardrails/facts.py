@@ -10,6 +10,7 @@ from adcraft.ad_copy.guardrails.folding import WORD, fold
 from adcraft.ad_copy.guardrails.quantities import numbers, quantities, sums_of_money
 from adcraft.ad_copy.guardrails.rules import Rules
 from adcraft.ad_copy.numbers import numbers_in
+from adcraft.ad_copy.targets import separate_sentences
 from adcraft.workload import Record
 
 _NO_FACTS = frozenset({"id", "timestamp", "tone", "ad"})
@@ -55,7 +56,7 @@ class Facts:
             if spec.name not in _NO_FACTS and spec.name != target and (value := record.get(spec.name))
         ]
         joined = " | ".join(values)
-        folded = fold(joined)
+        folded = fold(separate_sentences(joined))
         text = folded.text
         hits = rules.scanner.scan(folded.tokens)
         found = [number for number in numbers(text, hits.get("number_word", ()), rules) if not number.name]

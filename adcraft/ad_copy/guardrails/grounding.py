@@ -61,7 +61,8 @@ def _numbers(
             )
             known = known or any(start <= number.start < end for start, end in idioms)
         elif number.name:
-            known = facts.says(_name_around(folded.text, number))
+            letters, digits = _name_around(folded.text, number)
+            known = facts.says(letters + digits) or facts.says(f"{letters} {digits}")
         else:
             known = number.value in facts.numbers
         if not known:
@@ -97,9 +98,9 @@ def _sums(
             yield found("price", text, folded, (money.start, money.end), why)
 
 
-def _name_around(text: str, number: Number) -> str:
-    """The name that a number is part of: ``x4``."""
+def _name_around(text: str, number: Number) -> tuple[str, str]:
+    """The name that a number ends: ``x4``, in two."""
     start = number.start
     while start and text[start - 1].isalnum():
         start -= 1
-    return text[start : number.end]
+    return text[start : number.start], text[number.start : number.end]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 
 import regex
@@ -17,6 +18,7 @@ _SCRIPTS = {
     "ja": "Han|Hiragana|Katakana", "ko": "Hangul", "ru": "Cyrillic", "th": "Thai", "uk": "Cyrillic",
     "zh": "Han",
 }  # fmt: skip
+_NOT_LATIN = re.compile("[\u0370-\u1cff\u2c80-\ua6ff\ua800-\ud7ff\uf900-\ufaff\ufb1d-\ufeff]")
 _SHARE = 0.3
 _LEAST = 2
 
@@ -29,7 +31,7 @@ def foreign(text: str, facts: Facts, rules: Rules, language: str) -> Iterator[Fi
     """
     scripts = _SCRIPTS.get(language, "Latin")
     own = [word for word in WORD.findall(text) if word not in facts.written]
-    if (scripts != "Latin" or not text.isascii()) and _in_other_script("".join(own), scripts):
+    if (scripts != "Latin" or _NOT_LATIN.search(text)) and _in_other_script("".join(own), scripts):
         yield Finding("language", 0, len(text), text, f"this is not written in the script of {language!r}")
         return
     if language not in rules.function_words:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from adcraft.ad_copy.guardrails.facts import Facts
@@ -10,7 +11,7 @@ from adcraft.ad_copy.guardrails.folding import Folded
 from adcraft.ad_copy.guardrails.rules import Rules
 
 _FEWEST_DIGITS, _MOST_DIGITS = 7, 15
-_OF_DIGITS = frozenset({"phone", "card", "iban", "social_security"})
+_DIGIT = re.compile(r"\d")
 
 
 def personal(text: str, folded: Folded, facts: Facts, rules: Rules) -> Iterator[Finding]:
@@ -18,13 +19,13 @@ def personal(text: str, folded: Folded, facts: Facts, rules: Rules) -> Iterator[
     a telephone's that the record has is a model's.
     """
     told: list[tuple[int, int]] = []
-    digits_in_all = sum(character.isdigit() for character in folded.text)
-    for kind, pattern in rules.personal_data.items():
-        if kind in _OF_DIGITS and digits_in_all < _FEWEST_DIGITS:
+    digits_in_all = len(_DIGIT.findall(folded.text))
+    for kind, contact in rules.personal.items():
+        if not contact.may_be_in(folded.text, digits_in_all):
             continue
-        for match in pattern.finditer(folded.text):
+        for match in contact.pattern.finditer(folded.text):
             start, end = match.span()
-            digits = sum(character.isdigit() for character in match.group())
+            digits = len(_DIGIT.findall(match.group()))
             if kind == "phone" and not _FEWEST_DIGITS <= digits <= _MOST_DIGITS:
                 continue
             if kind == "phone" and facts.says(match.group()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
@@ -26,14 +27,12 @@ def repeated(text: str, folded: Folded, facts: Facts, rules: Rules, language: st
     words = folded.words
     no_content = rules.function_words.get(language, rules.languages_of)
     spelt = [word.group() for word in words]
-    stems = [_ENDING.sub("", word) if len(word) > 4 else word for word in spelt]
+    stems = [_stem(word) for word in spelt]
     if len(set(stems)) == len(stems):
         return
-    yield from _in_a_row(text, folded, spelt, facts)
+    yield from _in_a_row(text, folded, facts)
     for forms, most in ((spelt, _MOST), (stems, _MOST_FORMS)):
-        counts = Counter(
-            form for form in forms if form not in no_content and len(form) > 1
-        )
+        counts = Counter(form for form in forms if form not in no_content and len(form) > 1)
         for form, count in counts.items():
             if count > most and count > most + folded.text.count(facts.name) * facts.name.count(form):
                 last = words[len(forms) - 1 - forms[::-1].index(form)]
@@ -42,12 +41,18 @@ def repeated(text: str, folded: Folded, facts: Facts, rules: Rules, language: st
     yield from _runs(text, folded, spelt, facts, no_content)
 
 
-def _in_a_row(text: str, folded: Folded, spelt: Sequence[str], facts: Facts) -> Iterator[Finding]:
+@functools.lru_cache(maxsize=16_384)
+def _stem(word: str) -> str:
+    return _ENDING.sub("", word)
+
+
+def _in_a_row(text: str, folded: Folded, facts: Facts) -> Iterator[Finding]:
     for before, word in pairwise(folded.words):
-        same = before.group() == word.group() and before.group() not in _TWICE_IN_A_ROW
-        if same and folded.text[before.end() : word.start()].strip() in ("", ","):
-            if not facts.says(f"{word.group()} {word.group()}"):
-                yield found("repetition", text, folded, (before.start(), word.end()), "a word twice in a row")
+        between = folded.text[before.end() : word.start()].strip()
+        same = before.group() == word.group() and between in ("", ",")
+        meant = word.group() in _TWICE_IN_A_ROW or facts.says(f"{word.group()} {word.group()}")
+        if same and not meant:
+            yield found("repetition", text, folded, (before.start(), word.end()), "a word twice in a row")
 
 
 def _runs(
@@ -62,7 +67,12 @@ def _runs(
             again = seen.setdefault(run, index) <= index - length
             clause = again and _is_clause(folded, index, length) and _is_clause(folded, seen[run], length)
             at_once = seen[run] == index - length
-            if again and len(run) == length and (telling or clause or at_once) and not facts.says(" ".join(run)):
+            if (
+                again
+                and len(run) == length
+                and (telling or clause or at_once)
+                and not facts.says(" ".join(run))
+            ):
                 span = folded.words[index].start(), folded.words[index + length - 1].end()
                 yield found("repetition", text, folded, span, "words that were there before")
                 return

@@ -60,6 +60,23 @@ class Sizes(_Data):
         return re.compile(rf"(?:{self.before}|{self.between}|[ :])*")
 
 
+class Contact(_Data):
+    """One kind of personal data."""
+
+    sign: str = ""
+    digits: int = 0
+    patterns: list[str] = Field(min_length=1)
+
+    @functools.cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Any of the patterns."""
+        return re.compile("|".join(self.patterns))
+
+    def may_be_in(self, text: str, digits: int) -> bool:
+        """Whether it is worth while to look for it in a folded text with so many digits."""
+        return digits >= self.digits and re.search(self.sign, text) is not None
+
+
 class Capitals(_Data):
     """Words in capitals."""
 
@@ -81,7 +98,7 @@ class Rules(_Data):
     brands_that_are_words: frozenset[str]
     capitals: Capitals
     gimmicks: list[str]
-    personal: dict[str, list[str]]
+    personal: dict[str, Contact]
     function_words: dict[str, frozenset[str]]
     unfinished: dict[str, list[str]]
 
@@ -130,11 +147,6 @@ class Rules(_Data):
     def currency_behind(self) -> re.Pattern[str]:
         """The same right behind one."""
         return re.compile(rf"[ -]?(?P<what>{_longest_first(self.currencies_of)})(?!\w)")
-
-    @functools.cached_property
-    def personal_data(self) -> dict[str, re.Pattern[str]]:
-        """By kind."""
-        return {kind: re.compile("|".join(patterns)) for kind, patterns in self.personal.items()}
 
     @functools.cached_property
     def languages_of(self) -> dict[str, list[str]]:

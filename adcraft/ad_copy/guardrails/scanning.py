@@ -19,10 +19,12 @@ class Scanner:
     """
 
     def __init__(self, patterns: Mapping[str, Iterable[str]]) -> None:
-        joined = {name: "|".join(alternatives) for name, alternatives in patterns.items()}
-        self._whole = {name: whole_words(pattern) for name, pattern in joined.items()}
-        self._begun = {name: regex.compile(pattern) for name, pattern in joined.items()}
-        self._known: dict[str, tuple[str, ...]] = {}
+        self._begun = {
+            name: {pattern: regex.compile(pattern) for pattern in alternatives}
+            for name, alternatives in patterns.items()
+        }
+        self._any = {name: regex.compile("|".join(patterns)) for name, patterns in self._begun.items()}
+        self._known: dict[str, tuple[tuple[str, re.Pattern[str]], ...]] = {}
 
     def scan(self, tokens: Iterable[re.Match[str]]) -> dict[str, list[re.Match[str]]]:
         """Matches of each pattern that has any, from left to right without overlap.
@@ -31,20 +33,25 @@ class Scanner:
             tokens: of the folded text; see :attr:`Folded.tokens`.
         """
         found: dict[str, list[re.Match[str]]] = {}
+        known = self._known
         for token in tokens:
-            for name in self._beginning_with(token.group()):
-                match = self._whole[name].match(token.string, token.start())
+            word = token.group()
+            for name, pattern in known[word] if word in known else self._beginning_with(word):
+                match = pattern.match(token.string, token.start())
                 if match and (name not in found or found[name][-1].end() <= match.start()):
                     found.setdefault(name, []).append(match)
         return found
 
-    def _beginning_with(self, token: str) -> tuple[str, ...]:
-        names = self._known.get(token)
-        if names is None:
-            names = tuple(name for name, begun in self._begun.items() if _begins(begun, token))
-            if len(self._known) < _MOST_WORDS:
-                self._known[token] = names
-        return names
+    def _beginning_with(self, token: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+        names = [name for name, begun in self._any.items() if begun.match(token, partial=True)]
+        begun = {
+            name: [pattern for pattern, begun in self._begun[name].items() if _begins(begun, token)]
+            for name in names
+        }
+        patterns = tuple((name, whole_words("|".join(those))) for name, those in begun.items() if those)
+        if len(self._known) < _MOST_WORDS:
+            self._known[token] = patterns
+        return patterns
 
 
 def _begins(pattern: regex.Pattern[str], token: str) -> bool:
