@@ -24,7 +24,7 @@ ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/var/home
 endif
 
-.PHONY: help setup demo smoke sample prepare train sweep evaluate promote rollback history pipeline serve submit cluster \
+.PHONY: help setup demo smoke sample check-copy prepare train sweep evaluate promote rollback history pipeline serve submit cluster \
 	mlflow check format test test-unit drills bench bench-prepare bench-train bench-tune \
 	bench-engine postgres hooks reference lock clean
 
@@ -46,6 +46,7 @@ smoke: setup ## The whole path at its smallest, by itself; fails if any step doe
 ##@ Stages, each with ARGS="--config FILE --set KEY=VALUE --dry-run"
 
 sample: setup ## Write a feed of invented products
+check-copy: setup ## Check copy, by whomever it was written; ARGS="--set data.source=ads.csv"
 prepare: setup ## Feed to versioned dataset
 train: setup ## Dataset to fine-tuned T5, registered in MLflow
 evaluate: setup ## Score the challenger beside the champion on the untouched test split
@@ -56,6 +57,9 @@ pipeline: setup ## Prepare, train, evaluate, promote; what has not changed is sk
 
 sample prepare train evaluate promote rollback history pipeline:
 	@$(PYTHON) -m ray_jobs $@ $(ARGS)
+
+check-copy:
+	@$(PYTHON) -m ray_jobs check $(ARGS)
 
 sweep: setup ## Many training runs, the poor ones stopped early, the best registered
 	@$(PYTHON) -m tuning sweep --config configs/sweep-asha.yaml $(ARGS)

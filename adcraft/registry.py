@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from adcraft.errors import AliasError, TrackingError
 from adcraft.tracking.bundle_fetch import check_bundle, fetch_bundle
 from adcraft.tracking.connection import connect, explained, redacted
+from adcraft.tracking.provenance import who
+from adcraft.tracking.turn import LEASE_S, alone
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowModelVersion
@@ -26,6 +28,8 @@ BEST = "best_"
 
 _RUN_NAME_TAG = "adcraft.run_name"
 _DATASET_TAG = "adcraft.dataset_version"
+_PATIENCE_S = LEASE_S + 60
+"""Longer than a decision whose job was killed holds others up: a training of hours does not fail for it."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,8 @@ class Registry:
         )
 
     def settle(self, version: ModelVersion) -> ModelVersion:
-        """Give a version its alias and end its run, if the job that registered it was killed before
-        it did so.
+        """Give a version its alias, unless a newer one has it, and end its run, if the job that registered
+        it was killed before it did so.
         """
         with explained(self._uri, f"reading the run of {version.name} version {version.version}"):
             if self._client.get_run(version.run_id).info.status == "FINISHED":
@@ -108,9 +112,10 @@ class Registry:
 
     def register(self, *, run_id: str, run_name: str, run_key: str, dataset_version: str) -> ModelVersion:
         """Register the bundle of a run as a new version. The first becomes champion, later ones
-        challenger.
+        challenger; one who decides meanwhile is waited for.
 
         Raises:
+            AliasError: somebody has been deciding for minutes; settle() gives it its alias later.
             TrackingError: MLflow refused.
         """
         from mlflow.exceptions import MlflowException
@@ -162,7 +167,8 @@ class Registry:
         return {alias: str(version) for alias, version in found.items()}
 
     def check_aliases(self, seen: Mapping[str, str]) -> None:
-        """Make sure that all aliases are as they were ``seen``.
+        """Make sure that champion and previous are as they were ``seen``. A newer challenger changes nothing
+        about a decision.
 
         Raises:
             AliasError: somebody else moved them; the message says which.
@@ -170,7 +176,7 @@ class Registry:
         found = self.aliases()
         moves = ", ".join(
             f"{alias} was {seen.get(alias, 'nothing')} and is {found.get(alias, 'nothing')}"
-            for alias in sorted({*seen, *found})
+            for alias in (CHAMPION, PREVIOUS)
             if seen.get(alias) != found.get(alias)
         )
         if moves:
@@ -180,10 +186,10 @@ class Registry:
             )
 
     def move_aliases(self, seen: Mapping[str, str], to: Mapping[str, str | None]) -> None:
-        """Point aliases elsewhere, in this order; None removes one.
+        """Point aliases elsewhere, in this order; None removes one that still points where it was seen.
 
-        MLflow has no compare-and-set. So they are read just before and after: between processes that
-        hold no common lock, what slips through is told.
+        MLflow has no compare-and-set. So they are read just before and after: what somebody moves by hand,
+        who waits for no turn, is told.
 
         Args:
             seen: all aliases as they were when it was decided.
@@ -196,10 +202,10 @@ class Registry:
         self.check_aliases(seen)
         with explained(self._uri, f"moving the aliases of {self._model}"):
             for alias, version in to.items():
-                if version is None:
-                    self._client.delete_registered_model_alias(self._model, alias)
-                else:
+                if version is not None:
                     self._client.set_registered_model_alias(self._model, alias, version)
+                elif self.aliases().get(alias) == seen.get(alias):
+                    self._client.delete_registered_model_alias(self._model, alias)
         self.check_aliases({alias: version for alias, version in {**seen, **to}.items() if version})
 
     def tags(self, version: ModelVersion) -> dict[str, str]:
@@ -249,17 +255,12 @@ class Registry:
                 self._client.log_metric(version.run_id, f"test/{name}", value)
 
     def _with_alias(self, version: str) -> ModelVersion:
-        from mlflow.exceptions import MlflowException
-
-        aliases = self._client.get_registered_model(self._model).aliases
-        alias = CHALLENGER if CHAMPION in aliases else CHAMPION
-        try:
-            self._client.set_registered_model_alias(self._model, alias, version)
-        except MlflowException:
-            # A server's database refuses the slower of two that set an alias for the first time.
-            if self._client.get_registered_model(self._model).aliases == aliases:
-                raise
-            return self._with_alias(version)
+        """In turn with decisions and other trainings. The newest is challenger, whoever comes last."""
+        with alone(self._uri, self._model, who(), patience_s=_PATIENCE_S):
+            aliases = self.aliases()
+            alias = CHALLENGER if CHAMPION in aliases else CHAMPION
+            if int(aliases.get(alias, 0)) < int(version):
+                self._client.set_registered_model_alias(self._model, alias, version)
         return self._describe(self._client.get_model_version(self._model, version))
 
     def _describe(self, found: MlflowModelVersion) -> ModelVersion:

@@ -27,7 +27,6 @@ MEANS = frozenset(
         "min_workers",
         "strategy",
         "gradient_checkpointing",
-        "compile",
         "max_failures",
     }
 )
@@ -176,7 +175,7 @@ class TrainSettings(Strict):
     )
     lora: LoraSettings = LoraSettings()
     max_failures: int = Field(3, ge=0, description="worker failures survived before giving up")
-    keep_checkpoints: int = Field(2, ge=1, description="newest ones kept on disk")
+    keep_checkpoints: int = Field(2, ge=1, description="best ones kept on disk, beside the latest")
     samples: int = Field(8, ge=0, description="validation products generated and logged each epoch")
     seed: int = Field(7, description="of weights, order and dropout")
     storage: str = Field("", description="folder of checkpoints; empty: <home>/train")
@@ -238,6 +237,9 @@ class PromoteSettings(Strict):
             "unsupported_numbers": 0.01,
         },
         description="metric: by how much it may be worse, in its own unit, beyond noise",
+    )
+    min_products: int = Field(
+        30, ge=1, description="that must have been compared; the intervals of fewer can't be trusted"
     )
     force: bool = Field(False, description="promote whatever the figures say; it is recorded")
     by: str = Field("", description="who decides, for the record; empty: user@host")

@@ -73,6 +73,8 @@ class Workload:
         example: (record with ``target``, fields to show) to a training pair, or None if the record
             can't teach anything. The field that the target was taken from is not shown.
         finish: (generated text with slot tokens, slots) to final text.
+        code: names of the modules that decide what ``prompt`` and ``example`` give, and of all that these
+            import of the same package: what was made of examples is made anew when they change.
     """
 
     name: str
@@ -86,3 +88,4 @@ class Workload:
     prompt: Callable[[Record, tuple[str, ...]], Prompt]
     example: Callable[[Record, tuple[str, ...]], Example | None]
     finish: Callable[[str, Mapping[str, str]], str]
+    code: tuple[str, ...]

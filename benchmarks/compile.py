@@ -3,9 +3,9 @@
     python -m benchmarks.compile [--rows 2200] [--rounds 5]
 
 One process with all cores; the Myntra catalogue, or the sample feed where that is not here; the small T5 that
-is trained from nothing; batches of 1536 padded
-tokens. Each round does the same eight batches both ways. The first three steps, in which code is generated
-and translated, are timed apart: a run has to win them back.
+is trained from nothing, made as a worker makes it, with our dropout where it is not compiled; batches of 1536
+padded tokens. Each round does the same eight batches both ways. The first three steps, in which code is
+generated and translated, are timed apart: a run has to win them back.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from adcraft.settings import load_settings
-from adcraft.training.base_model import load_model
 from adcraft.training.batches import Batch, collate, packed
 from adcraft.training.compilation import compiled
-from adcraft.training.masks import keep_examples_apart
 from adcraft.training.optimizer import ScaledAdamW
+from adcraft.training.plan import TrainingPlan
 from adcraft.training.precision import Precision
 from adcraft.training.steps import train_step
+from adcraft.training.trained_model import trained_model
 from benchmarks.report import Entry, write_report
 from benchmarks.train_feed import Feed, write_feed
 from cluster.session import ray_session
@@ -53,7 +54,7 @@ def main() -> None:
         with ray_session(load_settings(overrides=[f"ray.num_cpus={cores}"])):
             feed = write_feed(folder, arguments.rows, threads=cores, tokens_per_batch=_TOKENS)
         batches = read_batches(feed)
-        sides = {side: Side(folder / "base", compile_it=side == "compiled") for side in ("plain", "compiled")}
+        sides = {side: Side(replace(feed.plan, compile=side == "compiled")) for side in ("plain", "compiled")}
     first = {}
     for side, steps in sides.items():
         first[side] = steps.seconds(batches[:_FIRST])
@@ -89,12 +90,10 @@ def main() -> None:
 class Side:
     """One way of doing the same steps."""
 
-    def __init__(self, base: Path, *, compile_it: bool) -> None:
-        core = load_model(base, pretrained=False, seed=7)
-        keep_examples_apart(core)
-        core.train()
-        self._model: torch.nn.Module = compiled(core, _CPU) if compile_it else core
-        self._optimizer = ScaledAdamW(core, weight_decay=0.01)
+    def __init__(self, plan: TrainingPlan) -> None:
+        core = trained_model(plan, _CPU)
+        self._model: torch.nn.Module = compiled(core, _CPU) if plan.compile else core
+        self._optimizer = ScaledAdamW(core, weight_decay=plan.weight_decay)
 
     def seconds(self, batches: Sequence[Batch]) -> float:
         """That one step with each batch takes."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+from adcraft.tracking.provenance import commit
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -85,16 +86,6 @@ def _machine() -> dict[str, str | int | float]:
 
 
 def _commit() -> str:
-    """The commit, with ``+`` where files differ from it; "" outside a checkout."""
-    here = Path(__file__).parent
-    try:
-        head = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"], cwd=here, capture_output=True, text=True, check=True
-        )
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],
-            cwd=here, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
+    """The commit in short, with ``+`` where files differ from it; "" outside a checkout."""
+    head, changed, _ = commit().partition("+")
+    return head[:12] + changed

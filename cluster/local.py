@@ -25,6 +25,7 @@ from adcraft import console
 from adcraft.errors import AdcraftError, ClusterError, TrainingError
 from cluster.leash import Leash
 from cluster.ports import LOOPBACK, WORKER_PORTS, free_ports, is_free
+from cluster.session import TOO_SLOW
 
 START_S = 90
 _ATTEMPTS = 3
@@ -92,7 +93,9 @@ def local_head(num_cpus: int = 0, dashboard_port: int = 0) -> Iterator[LocalHead
 
 @contextlib.contextmanager
 def _start(folder: Path, num_cpus: int, dashboard_port: int) -> Iterator[LocalHead]:
-    """A head on free ports; on others again, where somebody took one of them before Ray did."""
+    """A head on free ports; once more where somebody took one of them before Ray did, or where a busy
+    machine was not as fast as Ray wants it.
+    """
     token_file = folder / "token"
     token_file.touch(mode=0o600)
     token_file.write_text(secrets.token_hex(32), encoding="utf-8")
@@ -101,9 +104,10 @@ def _start(folder: Path, num_cpus: int, dashboard_port: int) -> Iterator[LocalHe
         with contextlib.ExitStack() as running:
             try:
                 head = _launch(folder, num_cpus, token_file, ports, running)
-            except ClusterError:
+            except ClusterError as error:
                 running.close()
-                if attempt < _ATTEMPTS and not all(is_free(port) for port in ports):
+                again = TOO_SLOW in str(error) or not all(is_free(port) for port in ports)
+                if attempt < _ATTEMPTS and again:
                     continue
                 raise
             yield head

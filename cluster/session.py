@@ -26,6 +26,10 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
 }
+_ATTEMPTS = 3
+TOO_SLOW = "timed out during startup"
+"""Ray's words for a node that was not up in time."""
+
 _LOCAL_ENVIRONMENT = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """By this, Ray takes the loopback address as the node's, and listens there alone."""
 
@@ -74,16 +78,29 @@ def ray_session(settings: Settings) -> Iterator[None]:
 
 
 def _start_local(num_cpus: int, folder: Path) -> None:
+    """Start Ray; again where its node was not up after the 30 s that Ray gives it, as on a busy machine."""
+    import psutil
     import ray
 
-    ray.init(
-        address="local",
-        num_cpus=num_cpus or None,
-        include_dashboard=False,  # its processes take a training worker's cores from it now and then
-        log_to_driver=False,
-        logging_level=logging.WARNING,
-        _temp_dir=str(folder),
-    )
+    for attempt in range(1, _ATTEMPTS + 1):
+        others = set(psutil.Process().children(recursive=True))
+        try:
+            ray.init(
+                address="local",
+                num_cpus=num_cpus or None,
+                include_dashboard=False,  # its processes take a training worker's cores from it now and then
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+                _temp_dir=str(folder),
+            )
+            break
+        except Exception as error:
+            if attempt == _ATTEMPTS or TOO_SLOW not in str(error):
+                raise
+            log.warning("Ray's node was not up after 30 s; it is started again")
+            for left in set(psutil.Process().children(recursive=True)) - others:
+                with contextlib.suppress(psutil.Error):
+                    left.kill()
     token = Path("~/.ray/auth_token").expanduser()
     if token.exists():  # Ray writes it readable by everyone
         token.chmod(0o600)

@@ -21,6 +21,7 @@ from adcraft.settings import load_settings
 
 STAGES = {
     "sample": "write a feed of invented products",
+    "check": "copy of any origin against its product's record and a placement's rules",
     "prepare": "feed -> versioned dataset",
     "train": "dataset -> fine-tuned T5, registered in MLflow",
     "evaluate": "score the challenger on the untouched test split, beside champion and baselines",

@@ -1,9 +1,10 @@
 """Make the challenger champion, if its evaluation says that it is better beyond noise and no worse.
 
 It must gain more than promote.margin on the promote.primary metric, and not lose more than promote.guards
-allow on the others, by the intervals of the paired bootstrap. The old champion becomes previous. Either
-way the reasons are printed and kept: as tags of the model versions, and in the challenger's MLflow run.
-Run evaluate first. A refusal is a result, not an error: the exit code is 0, and "promoted" is false.
+allow on the others, by the intervals of the paired bootstrap over promote.min_products products or more. The
+old champion becomes previous. Either way the reasons are printed and kept: as tags of the model versions, and
+in the challenger's MLflow run. Run evaluate first. A refusal is a result, not an error: the exit code is 0,
+and "promoted" is false.
 """
 
 from __future__ import annotations

@@ -21,6 +21,10 @@ def run(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
     from adcraft.decision.promotion import rollback
     from adcraft.decision.trail import in_words
 
-    decision = rollback(settings)
-    print(in_words(decision))
-    return {"rolled_back": True, **decision.model_dump(mode="json", by_alias=True)}
+    decided = rollback(settings)
+    print(in_words(decided.decision))
+    return {
+        "rolled_back": True,
+        "reused": decided.reused,
+        **decided.decision.model_dump(mode="json", by_alias=True),
+    }

@@ -22,6 +22,7 @@ def evaluation(
     key: str = "0123456789abcdef",
     not_compared: dict[str, str] | None = None,
     samples: tuple[Sample, ...] = (),
+    products: int = 190,
     **gains: tuple[float, float, float],
 ) -> EvaluationRecord:
     """An evaluation with these gains, ``chrf=(low, value, high)``; the others show no difference."""
@@ -34,8 +35,8 @@ def evaluation(
         against=_contender(against) if against else None,
         dataset="products/0123456789abcdef",
         test_split="f" * 64,
-        rows=20,
-        products=19,
+        rows=200,
+        products=products,
         left_out=0,
         settings={"confidence": 0.95, "resamples": 1000},
         evaluated_at="2026-01-01T00:00:00.000000Z",

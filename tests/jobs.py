@@ -98,19 +98,24 @@ def run_command(main: Callable[[list[str]], int], arguments: list[str]) -> Job:
     return Job(code, out.getvalue(), err.getvalue(), time.monotonic() - started)
 
 
-def training_workers(driver: psutil.Process) -> list[psutil.Process]:
-    """The processes of Ray Train's workers that a driver's local Ray runs."""
+TRAINING_WORKER = "ray::RayTrainWorker"
+
+
+def training_workers(driver: psutil.Process, title: str = TRAINING_WORKER) -> list[psutil.Process]:
+    """The processes of Ray Train's workers, or of another title, that a driver's local Ray runs."""
     found = []
     for process in driver.children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if process.cmdline()[0].startswith("ray::RayTrainWorker"):
+            if process.cmdline()[0].startswith(title):
                 found.append(process)
     return found
 
 
 @contextlib.contextmanager
-def killing_a_worker(after: str) -> Iterator[list[int]]:
-    """SIGKILL to one training worker when this process has logged ``after``; yields the pids killed."""
+def killing_a_worker(after: str, title: str = TRAINING_WORKER) -> Iterator[list[int]]:
+    """SIGKILL to one training worker, or process of another title, when this process has logged ``after``;
+    yields the pids killed.
+    """
     killed: list[int] = []
     said, over = threading.Event(), threading.Event()
 
@@ -122,7 +127,7 @@ def killing_a_worker(after: str) -> Iterator[list[int]]:
     def kill() -> None:
         said.wait()
         while not killed and not over.is_set():
-            for worker in training_workers(psutil.Process())[:1]:
+            for worker in training_workers(psutil.Process(), title)[:1]:
                 worker.kill()
                 killed.append(worker.pid)
             time.sleep(0.05)

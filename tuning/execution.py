@@ -45,6 +45,7 @@ _ENVIRONMENT = {
 _RESTARTS = 2
 """Of a trial whose process died; it goes on from its last checkpoint."""
 _ORPHANS_INTERVAL_S = 2.0
+_TIME_TO_END_S = 120.0
 
 _EPOCH_KEYS = ("epoch", "step", *REPORTED)
 
@@ -87,7 +88,7 @@ def run_trials(
         run_config=tune.RunConfig(
             name=folder.name,
             storage_path=str(folder.parent),
-            stop=_End(decisions),
+            stop=_End(study, decisions),
             callbacks=[_Watch(study, concurrency, on_tick)],
             failure_config=tune.FailureConfig(max_failures=_RESTARTS),
             verbose=0,
@@ -132,6 +133,7 @@ class _Proposals(_NotKept, Searcher):
             return None if self._study.waits else Searcher.FINISHED  # None: ask again
         return {
             "number": trial.number,
+            "key": trial.key,
             "values": trial.values,
             "until": self._study.until(trial),
             "parent": asdict(trial.parent) if trial.parent else None,
@@ -225,11 +227,22 @@ class _Watch(_NotKept, Callback):
 class _End(_NotKept, Stopper):
     """Ends all trials when there is no use in going on."""
 
-    def __init__(self, decisions: _Decisions) -> None:
+    def __init__(self, study: Study, decisions: _Decisions) -> None:
+        self._study = study
         self._decisions = decisions
+        self._spent_at = 0.0
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 
     def stop_all(self) -> bool:
-        return self._decisions.fault is not None
+        return self._decisions.fault is not None or self._overdue()
+
+    def _overdue(self) -> bool:
+        """Whether the budget is used up, and trials had time to end themselves: one that waits for a node's
+        CPUs never does.
+        """
+        if not self._study.spent():
+            return False
+        self._spent_at = self._spent_at or time.monotonic()
+        return time.monotonic() - self._spent_at > _TIME_TO_END_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 
 from tuning.space import Parameter, Scalar
 from tuning.study import Study, Trial
@@ -19,7 +20,8 @@ def importance(study: Study) -> dict[str, float]:
 
     Trials are compared after the same epoch, the last one that all of them have done: those that were
     stopped early would else look worse than they were. The measure is permutation importance (Breiman,
-    "Random Forests", 2001).
+    "Random Forests", 2001). Empty, too, where the forest tells trials that it was not fitted to no better
+    than their mean would.
     """
     import numpy as np
     from sklearn.ensemble import RandomForestRegressor
@@ -32,11 +34,14 @@ def importance(study: Study) -> dict[str, float]:
     epoch = common_epoch(trials)
     scores = np.array([_at(trial, epoch)[metric] for trial in trials])
     columns = {
-        key: [_coordinate(parameter, trial.values.get(key)) for trial in trials]
+        key: _column(parameter, [trial.values.get(key) for trial in trials])
         for key, parameter in study.sweep.space.items()
     }
     told = np.array(list(columns.values())).T
-    forest = RandomForestRegressor(n_estimators=200, min_samples_leaf=2, random_state=0).fit(told, scores)
+    forest = RandomForestRegressor(n_estimators=200, min_samples_leaf=2, random_state=0, oob_score=True)
+    forest.fit(told, scores)
+    if forest.oob_score_ <= 0:
+        return {}
     found = permutation_importance(forest, told, scores, n_repeats=_REPEATS, random_state=0)
     shares = np.clip(found.importances_mean, 0, None)
     total = float(shares.sum())
@@ -65,9 +70,13 @@ def _at(trial: Trial, epoch: int) -> dict[str, float]:
     return next(metrics for metrics in reversed(trial.history) if metrics["epoch"] <= epoch)
 
 
-def _coordinate(parameter: Parameter, value: Scalar | None) -> float:
-    """Where on its axis, from 0 to 1, a value lies; below it if it was not searched."""
-    return -0.5 if value is None else coordinate(parameter, value)
+def _column(parameter: Parameter, values: Sequence[Scalar | None]) -> list[float]:
+    """Where on its axis each value lies. One that was not searched is in the middle of those that were:
+    else it would tell what the setting was that it waited for.
+    """
+    searched = [coordinate(parameter, value) for value in values if value is not None]
+    middle = fmean(searched) if searched else 0.5
+    return [middle if value is None else coordinate(parameter, value) for value in values]
 
 
 def coordinate(parameter: Parameter, value: Scalar) -> float:

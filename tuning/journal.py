@@ -80,8 +80,13 @@ class Journal:
 
     def reason_of_end(self, number: int) -> str:
         """Why a trial is over; "" while it is not."""
-        ends = (event for event in self.events() if event["event"] == "end" and event["number"] == number)
-        return next((str(event["reason"]) for event in ends), "")
+        reason = ""
+        for event in self.events():
+            if event["event"] == "end" and event["number"] == number:
+                reason = str(event["reason"])
+            elif event["event"] == "attempt" and number in event["revived"]:
+                reason = ""
+        return reason
 
     def _check_identity(self, identity: Mapping[str, Any]) -> None:
         file = self.folder / _IDENTITY

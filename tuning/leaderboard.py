@@ -89,7 +89,7 @@ def _cells(study: Study, trial: Trial) -> list[str]:
 
 
 def _state(trial: Trial) -> str:
-    return _PAUSED if trial.paused else _STATES[trial.status]
+    return _PAUSED if trial.paused and trial.status == RUNNING else _STATES[trial.status]
 
 
 def _told(trial: Trial) -> str:

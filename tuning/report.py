@@ -63,7 +63,10 @@ def make_report(study: Study) -> Report:
 def _importance(study: Study) -> str:
     shares = importance(study)
     if not shares:
-        return f"What mattered can't be told from fewer than {FEWEST_TRIALS} trials, or from equal ones."
+        return (
+            f"What mattered can't be told: there are fewer than {FEWEST_TRIALS} trials to compare, or their "
+            "values do not explain what they reached."
+        )
     epoch = common_epoch(comparable(study))
     lines = [f"  {share:5.0%}  {key}" for key, share in shares.items()]
     return "\n".join(

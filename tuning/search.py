@@ -32,7 +32,7 @@ class Search(Protocol):
         """Take note of an epoch of a trial; less is better."""
 
     def end(self, number: int, status: str) -> None:
-        """Take note that a trial is over: FINISHED, KILLED or FAILED."""
+        """Take note that a trial is over: FINISHED, KILLED or FAILED; "" that it goes on after all."""
 
 
 class RandomSource:

@@ -12,14 +12,17 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from adcraft import __version__
 from adcraft.errors import SettingsError
-from adcraft.settings import MEANS, Settings, Strict, apply_override, explain, read_yaml, resolve
+from adcraft.settings import MEANS, SCRATCH, Settings, Strict, apply_override, explain, read_yaml, resolve
+from adcraft.training.local_base import base_digest
 from tuning.search import RandomSource
-from tuning.space import CHANGEABLE, Parameter, Values, allowed, check_space, draw, grid
+from tuning.space import CHANGEABLE, Parameter, Scalar, Values, allowed, check_space, draw, grid
 
 REPORTED = ("validation_loss", "train_loss", "tokens_per_s", "elapsed_s")
 """What a trial reports of each epoch, and a sweep can be about."""
 
+_BASE = "model.base"
 _OURS = "sweep."
 _PROBES = 200
 
@@ -67,6 +70,11 @@ class SchedulerSettings(Strict):
     resample: float = Field(
         0.25, ge=0, le=1, description="pbt: probability of any value instead of one near the parent's"
     )
+
+    @property
+    def pauses(self) -> bool:
+        """Whether trials wait for each other in the middle."""
+        return self.name in ("asha", "pbt")
 
 
 class BudgetSettings(Strict):
@@ -118,7 +126,8 @@ class SweepSettings(Strict):
         return max([self.settings.train.num_workers, *(int(end) for end in ends)])
 
     def identity(self, dataset: str) -> dict[str, Any]:
-        """What makes it the same sweep: all but the budget, where files lie, and how many CPUs there are.
+        """What makes it the same sweep: all but the budget, where files lie, and how many CPUs there are;
+        local base models by their files too.
 
         Args:
             dataset: version of the prepared dataset.
@@ -128,7 +137,13 @@ class SweepSettings(Strict):
         for key in MEANS:
             del base["train"][key]
         tree["settings"] = {key: base[key] for key in ("workload", "model", "train")}
-        return {**tree, "dataset": dataset}
+        registered = self.settings.tracking.model
+        tree |= {"dataset": dataset, "registered_model": registered, "adcraft": __version__}
+        searched = self.space.get(_BASE)
+        bases = {self.settings.model.base, *map(str, searched.ends if searched else ())}
+        if digests := {base: digest for base in bases if (digest := base_digest(base))}:
+            tree["bases"] = digests
+        return tree
 
 
 def load_sweep(
@@ -152,7 +167,7 @@ def load_sweep(
         sweep = SweepSettings.model_validate(tree)
     except ValidationError as error:
         raise SettingsError(explain(error, str(config), SweepSettings)) from None
-    sweep = sweep.model_copy(update={"settings": _absolute(resolve(sweep.settings, environment))})
+    sweep = _absolute(sweep.model_copy(update={"settings": resolve(sweep.settings, environment)}))
     _check(sweep)
     return sweep
 
@@ -162,13 +177,27 @@ def digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _absolute(settings: Settings) -> Settings:
-    """A local base model by its whole path: trials run in other folders."""
-    base = Path(settings.model.base).expanduser()
-    if settings.model.base == "scratch" or not base.is_dir():
-        return settings
-    model = settings.model.model_copy(update={"base": str(base.absolute())})
-    return settings.model_copy(update={"model": model})
+def _absolute(sweep: SweepSettings) -> SweepSettings:
+    """Local base models by their whole paths: trials run in other folders."""
+    model = sweep.settings.model.model_copy(update={"base": _whole(sweep.settings.model.base)})
+    space = {key: _with_whole_paths(key, parameter) for key, parameter in sweep.space.items()}
+    settings = sweep.settings.model_copy(update={"model": model})
+    return sweep.model_copy(update={"settings": settings, "space": space})
+
+
+def _with_whole_paths(key: str, parameter: Parameter) -> Parameter:
+    """With the bases that are searched, and those that it is searched for."""
+    changes: dict[str, Any] = {}
+    if key == _BASE and parameter.choice:
+        changes["choice"] = tuple(map(_whole, parameter.choice))
+    if _BASE in parameter.when:
+        changes["when"] = {**parameter.when, _BASE: tuple(map(_whole, parameter.when[_BASE]))}
+    return parameter.model_copy(update=changes)
+
+
+def _whole(base: Scalar) -> Scalar:
+    folder = Path(str(base)).expanduser()
+    return base if base == SCRATCH or not folder.is_dir() else str(folder.absolute())
 
 
 def _check(sweep: SweepSettings) -> None:

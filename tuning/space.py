@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pydantic import Field, ValidationError, model_validator
 
 from adcraft.errors import SettingsError
-from adcraft.settings import Settings, Strict, explain
+from adcraft.settings import MEANS, Settings, Strict, explain
 
 Scalar = bool | int | float | str
 Values = dict[str, Scalar]
@@ -20,7 +20,7 @@ Space = Mapping[str, "Parameter"]
 
 _KINDS = ("uniform", "log_uniform", "integers", "choice")
 _SECTIONS = ("model", "train")
-_NOT_SEARCHED = ("train.storage", "train.fresh", "train.threads_per_worker", "train.max_failures")
+_NOT_SEARCHED = {f"train.{key}" for key in (*MEANS, "fresh", "use_gpu", "samples", "keep_checkpoints")}
 CHANGEABLE = (
     "train.learning_rate",
     "train.weight_decay",
@@ -74,6 +74,8 @@ class Parameter(Strict):
             raise ValueError(
                 f"{given[0]} goes from {ends[0]:g} to {ends[1]:g}; the first must be the smaller"
             )
+        if ends and not all(map(math.isfinite, ends)):
+            raise ValueError(f"{given[0]} goes from {ends[0]:g} to {ends[1]:g}; both must be finite")
         if self.log_uniform and self.log_uniform[0] <= 0:
             raise ValueError(f"log_uniform begins at {self.log_uniform[0]:g} and must begin above 0")
         if self.choice and len(set(map(repr, self.choice))) < len(self.choice):
@@ -184,7 +186,10 @@ def check_space(space: Space, settings: Settings) -> None:
                 )
             for value in values:
                 if not _can_be(earlier[other], value):
-                    raise SettingsError(f"space.{key}.when: {other} can't become {value!r} in this space.")
+                    raise SettingsError(
+                        f"space.{key}.when: {other} can't become {value!r} in this space, or only by chance. "
+                        "Conditions are about values of a choice or of integers."
+                    )
         earlier[key] = parameter
 
 
@@ -216,7 +221,6 @@ def _check_value(key: str, value: Scalar, settings: Settings) -> None:
 def _can_be(parameter: Parameter, value: Scalar) -> bool:
     if parameter.choice:
         return value in parameter.choice
-    if isinstance(value, bool | str):
+    if not parameter.integers or isinstance(value, bool | str):
         return False
-    low, high = parameter.integers or parameter.log_uniform or parameter.uniform or (0, 0)
-    return low <= value <= high
+    return value == int(value) and parameter.integers[0] <= value <= parameter.integers[1]

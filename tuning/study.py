@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from adcraft.settings import Settings
@@ -39,6 +39,7 @@ class Trial:
         replaces: the member of the population whose place it takes.
         paused: whether it waits for others to come as far as it has.
         rung: the last epoch at which it was compared with others, and went on.
+        cut: whether the sweep's budget ended it; with more of that it goes on.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Trial:
     replaces: int | None = None
     paused: bool = False
     rung: int = 0
+    cut: bool = False
 
     @property
     def began(self) -> int:
@@ -95,14 +97,16 @@ class Study:
         self._earlier_s = 0.0
         self._exhausted = False
         self._generation = 0  # the epoch after which the members of a population were compared last
-        self._recall(journal.events())
-        self._unfinished = deque(trial for trial in self._running() if not trial.paused)
         self._begun: float | None = None
+        self._recall(journal.events())
+        self._revived = [] if self.spent() else [trial.number for trial in self.trials.values() if trial.cut]
+        self._revive(self._revived)
+        self._unfinished = deque(trial for trial in self._running() if not trial.paused)
 
     def begin(self) -> None:
         """Begin another attempt; nobody else writes to the journal meanwhile."""
         self._begun = time.time()
-        self._journal.append("attempt")
+        self._journal.append("attempt", revived=self._revived)
 
     def settings_of(self, trial: Trial) -> Settings:
         """All settings of a trial."""
@@ -130,8 +134,7 @@ class Study:
     @property
     def waits(self) -> bool:
         """Whether there may be a next trial later, though there is none now."""
-        pauses = self.sweep.scheduler.name in ("asha", "pbt")
-        return pauses and bool(self._running()) and not self.spent()
+        return self.sweep.scheduler.pauses and bool(self._running()) and not self.spent()
 
     def until(self, trial: Trial) -> int:
         """The epoch that a trial trains to, before it is over or pauses."""
@@ -207,6 +210,10 @@ class Study:
             self._journal.append("end", number=number, status=status, reason=reason)
             self._note_end(trial, status, reason)
 
+    def _cut(self, trial: Trial, reason: str) -> None:
+        self._journal.append("end", number=trial.number, status=KILLED, reason=reason, cut=True)
+        self._note_end(trial, KILLED, reason, cut=True)
+
     def spent(self) -> str:
         """What of the budget is used up, so that all ends; "" while nothing is."""
         budget = self.sweep.budget
@@ -217,10 +224,10 @@ class Study:
         return ""
 
     def end_if_spent(self) -> None:
-        """End all trials when the budget is used up."""
+        """End all trials when the budget is used up. With more of it they go on."""
         if spent := self.spent():
-            for trial in self.trials.values():
-                self.end(trial.number, KILLED, spent)
+            for trial in self._running():
+                self._cut(trial, spent)
 
     @property
     def epochs(self) -> int:
@@ -318,9 +325,16 @@ class Study:
         if math.isfinite(score := objective.sign * metrics[objective.metric]):
             self._search.report(trial.number, trial.epochs, score)
 
-    def _note_end(self, trial: Trial, status: str, reason: str) -> None:
-        trial.status, trial.reason, trial.paused = status, reason, False
+    def _note_end(self, trial: Trial, status: str, reason: str, *, cut: bool = False) -> None:
+        trial.status, trial.reason, trial.cut = status, reason, cut
+        trial.paused = trial.paused and cut
         self._search.end(trial.number, status)
+
+    def _revive(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            trial = self.trials[number]
+            trial.status, trial.reason, trial.cut = RUNNING, "", False
+            self._search.end(number, "")
 
     def _recall(self, events: list[Event]) -> None:
         begun = latest = 0.0
@@ -328,6 +342,7 @@ class Study:
             if event["event"] == "attempt":
                 self._earlier_s += latest - begun
                 begun = event["at"]
+                self._revive(event["revived"])
             latest = event["at"]
             self._recall_event(event)
         self._earlier_s += latest - begun
@@ -348,4 +363,5 @@ class Study:
         elif event["event"] == "exhausted":
             self._exhausted = True
         elif event["event"] == "end":
-            self._note_end(self.trials[event["number"]], event["status"], event["reason"])
+            trial = self.trials[event["number"]]
+            self._note_end(trial, event["status"], event["reason"], cut=event.get("cut", False))

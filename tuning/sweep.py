@@ -17,6 +17,7 @@ from adcraft.errors import AdcraftError, TrainingError
 from adcraft.registry import ModelVersion, Registry
 from adcraft.tracking.children import Children
 from adcraft.tracking.connection import redacted
+from adcraft.tracking.patience import patiently
 from adcraft.tracking.provenance import provenance_tags
 from adcraft.tracking.run_log import NOTE_TAG, RunLog
 from adcraft.training.nodes import node_cpus
@@ -97,12 +98,13 @@ def run_sweep(sweep: SweepSettings) -> SweepResult:
     sweep = sweep.model_copy(update={"settings": settings.model_copy(update={"data": pinned})})
     concurrency = _concurrency(sweep)
     identity = sweep.identity(dataset.version)
+    part_of = sweep.name if sweep.scheduler.pauses else ""  # whose trials are compared before their end
     journal = Journal(sweep.folder)
     with journal.alone(identity):
         study = Study(
             sweep,
             journal,
-            lambda settings, origin: run_key(settings, dataset, origin),
+            lambda settings, origin: run_key(settings, dataset, origin, part_of),
             lambda origin, key: hand_over(Path(sweep.settings.train.storage), origin, key),
         )
         parent = RunLog(
@@ -145,6 +147,7 @@ class _Attempt:
         """Run what is left, and end every run in MLflow whatever happens."""
         status, unfinished = FAILED, "the sweep failed"
         try:
+            self._study.begin()
             self._parent.parameters(_public(self._sweep))
             dataset = self._dataset
             rows = {split: counted.rows for split, counted in dataset.manifest.splits.items()}
@@ -155,8 +158,7 @@ class _Attempt:
             else:
                 self._run_trials()
             self._study.end_if_spent()
-            self._children.settle(endings(self._study))
-            result = self._conclude(reused)
+            result = patiently(lambda: self._conclude(reused))
             status, unfinished = FINISHED, ""
         except KeyboardInterrupt:
             status, unfinished = KILLED, "the sweep was interrupted; run it again to go on"
@@ -181,7 +183,6 @@ class _Attempt:
             len(study.trials) - len(left),
             len(left),
         )
-        study.begin()
         self._make_ready()
         watch = Watch(study, self._children)
         run_trials(study, self._setup, self._concurrency, watch.tick)
@@ -196,6 +197,8 @@ class _Attempt:
             log.debug("%d tokens to train on", splits["train"].tokens)
 
     def _conclude(self, reused: bool) -> SweepResult:
+        """End the trials' runs, register the winner, log the report; all of it can be done again."""
+        self._children.settle(endings(self._study))
         winner, version = self._winner()
         report = make_report(self._study)
         report.write(self._sweep.folder / REPORT_FOLDER)
@@ -235,8 +238,8 @@ class _Attempt:
                     run_key=trial.key,
                     dataset_version=self._dataset.version,
                 )
-        failed = [trial for trial in self._study.trials.values() if trial.status == FAILED]
-        why = f" The first of {len(failed)} that failed: {failed[0].reason}" if failed else ""
+        ended = [trial for trial in self._study.trials.values() if trial.reason]
+        why = f" The first of {len(ended)} that ended early: {ended[0].reason.rstrip('.')}." if ended else ""
         raise TrainingError(f"No trial of the sweep {self._sweep.name} reached anything.{why}")
 
     def _bundle_of_stopped(self, trial: Trial) -> str:

@@ -9,15 +9,22 @@ placement group behind, and the next trial waits for it.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from adcraft.errors import AdcraftError, ClusterError, StorageError, TrackingError
+from adcraft.errors import (
+    AdcraftError,
+    BaseModelError,
+    ClusterError,
+    DatasetError,
+    StorageError,
+    TrackingError,
+)
 from adcraft.settings import Settings
+from adcraft.tracking.patience import patiently
 from adcraft.tracking.run_log import PARENT_TAG
 from adcraft.training.resources import WorkerResources
 from tuning.journal import Journal
@@ -32,7 +39,7 @@ OVER, REASON, FATAL, HISTORY = "over", "reason", "fatal", "history"
 metrics of all epochs."""
 
 FATAL_KINDS: dict[str, type[AdcraftError]] = {
-    kind.__name__: kind for kind in (StorageError, TrackingError, ClusterError)
+    kind.__name__: kind for kind in (DatasetError, BaseModelError, StorageError, TrackingError, ClusterError)
 }
 PAUSED = "PAUSED"
 """The status of a trial that waits for others: it goes on in another process."""
@@ -40,7 +47,6 @@ PAUSED = "PAUSED"
 SWEEP_TAG, TRIAL_TAG = "adcraft.sweep", "adcraft.trial"
 PARENT_TRIAL_TAG, PARENT_EPOCH_TAG = "adcraft.parent_trial", "adcraft.parent_epoch"
 _LOCK_PATIENCE_S = 30.0
-_MLFLOW_PATIENCE_S, _MLFLOW_INTERVAL_S = 120.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -80,10 +86,10 @@ def run_trial(config: dict[str, Any], setup: TrialSetup) -> None:
     from ray import tune
 
     try:
-        last = _train_patiently(config, setup, lambda metrics: tune.report(dict(metrics)))
+        # Where MLflow does not answer, it goes on from the last checkpoint when it does again.
+        last = patiently(lambda: _train(config, setup, lambda metrics: tune.report(dict(metrics))))
     except AdcraftError as error:
-        fatal = next((name for name, kind in FATAL_KINDS.items() if isinstance(error, kind)), "")
-        last = {OVER: FAILED, REASON: str(error), FATAL: fatal}
+        last = {OVER: FAILED, REASON: str(error), FATAL: _fatal(error, config["values"])}
     except Exception as error:
         log.exception("trial %d", config["number"])
         text = next(iter(str(error).strip().splitlines()), "no reason given")
@@ -92,20 +98,10 @@ def run_trial(config: dict[str, Any], setup: TrialSetup) -> None:
     tune.report(last)
 
 
-def _train_patiently(
-    config: Mapping[str, Any], setup: TrialSetup, report: Callable[[Mapping[str, float]], None]
-) -> dict[str, Any]:
-    """Train; where MLflow does not answer, go on from the last checkpoint when it does again."""
-    deadline = 0.0
-    while True:
-        try:
-            return _train(config, setup, report)
-        except TrackingError as error:
-            deadline = deadline or time.monotonic() + _MLFLOW_PATIENCE_S
-            if time.monotonic() > deadline:
-                raise
-            log.warning("%s It is asked again.", error)
-            time.sleep(_MLFLOW_INTERVAL_S)
+def _fatal(error: AdcraftError, values: Mapping[str, Any]) -> str:
+    """The kind of a fault that all trials would meet; "" of one that is due to the trial's own values."""
+    own = isinstance(error, BaseModelError) and any(key.startswith("model.") for key in values)
+    return "" if own else next((name for name, kind in FATAL_KINDS.items() if isinstance(error, kind)), "")
 
 
 def _train(
@@ -113,7 +109,6 @@ def _train(
 ) -> dict[str, Any]:
     from adcraft.data.dataset import PreparedDataset
     from adcraft.training.run import TrainingRun
-    from adcraft.training.run_key import run_key
     from adcraft.training.run_state import kept_in, read_state
 
     number, until = config["number"], config["until"]
@@ -121,7 +116,7 @@ def _train(
     origin = parent.origin if parent else None
     settings = with_values(setup.settings, config["values"])
     dataset = PreparedDataset.open(settings.data.root, settings.data.name, settings.data.version)
-    run = TrainingRun(settings, dataset, run_key(settings, dataset, origin), origin)
+    run = TrainingRun(settings, dataset, config["key"], origin)
     with run.alone(_LOCK_PATIENCE_S):
         if kept := kept_in(run.folder):  # a process that was killed may not have come to report it
             for metrics in read_state(kept[-1]).history:

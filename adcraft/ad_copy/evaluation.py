@@ -12,7 +12,7 @@ from adcraft.ad_copy.baselines import NearestText, echo
 from adcraft.ad_copy.evaluation_plan import EvaluationPlan, Model
 from adcraft.ad_copy.naming import naming
 from adcraft.ad_copy.scoring import METRICS, loss, seconds, text_statistics
-from adcraft.ad_copy.writing import Written, without_target, write_all
+from adcraft.ad_copy.writing import Crew, Written, without_target, write_all
 from adcraft.data.dataset import PreparedDataset
 from adcraft.data.overlap import split_digest
 from adcraft.decision.bootstrap import Floats, PairedBootstrap, gain
@@ -35,13 +35,14 @@ def evaluate(plan: EvaluationPlan) -> EvaluationRecord:
     """Generate for the test products on the connected Ray, and score.
 
     Raises:
-        BundleError, SettingsError: see ``write_all``.
+        BundleError, SettingsError, ClusterError: see ``write_all``.
     """
     records, settings = plan.records, plan.settings
     models = {MODEL: plan.model} | ({AGAINST: plan.against} if plan.against else {})
+    crew = Crew.for_rows(len(records), settings)
     written = {
         side: write_all(
-            model.bundle, records, settings, f"{model.version.name} version {model.version.version}"
+            model.bundle, records, settings, crew, f"{model.version.name} version {model.version.version}"
         )
         for side, model in models.items()
     }

@@ -5,11 +5,11 @@ Every function of rows returns ``(rows, k)``; ``METRICS`` says what the sums of 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import regex
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.helpers import extract_all_char_ngrams
 
@@ -21,14 +21,14 @@ from adcraft.decision.bootstrap import Floats, Metric
 from adcraft.workload import Record
 
 _CHRF_ORDER, _CHRF_BETA = 6, 2
-_WORD = re.compile(r"<\w+>|\w+")
+_WORD = regex.compile(r"<\w+>|\w+")  # re's \w breaks words at the vowel signs of Hindi
 _NOT_FACTS = ("id", "timestamp")
 """Fields whose digits say nothing about a product."""
 
 
 def rouge_l(copies: Sequence[str], references: Sequence[str]) -> Floats:
-    """ROUGE-L F1 (Lin, "ROUGE", 2004), words lower-cased and not stemmed: ``f1, 1``."""
-    scorer = RougeScorer(["rougeL"], use_stemmer=False)
+    """ROUGE-L F1 (Lin, "ROUGE", 2004), words of any script, lower-cased and not stemmed: ``f1, 1``."""
+    scorer = RougeScorer(["rougeL"], tokenizer=_Words())
     scores = [
         scorer.score(reference, copy)["rougeL"].fmeasure
         for copy, reference in zip(copies, references, strict=True)
@@ -59,7 +59,7 @@ def distinct(templates: Sequence[str], n: int) -> Floats:
     """
     grams = []
     for template in templates:
-        words = [word.lower() for word in _WORD.findall(template)]
+        words = _WORD.findall(template.lower())
         grams.append([tuple(words[i : i + n]) for i in range(len(words) - n + 1)])
     occurrences = Counter(gram for row in grams for gram in row)
     rows = [(sum(1 / occurrences[gram] for gram in row), len(row)) for row in grams]
@@ -164,6 +164,14 @@ def text_statistics(copies: Sequence[str], records: Sequence[Record]) -> dict[st
         "unsupported_numbers": unsupported_numbers(copies, records),
         "length": length(copies),
     }
+
+
+class _Words:
+    """For ROUGE: its own tokenizer knows a to z alone, so ``Größe`` would be ``gr`` and ``e``."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """The words, lower-cased."""
+        return regex.findall(r"\w+", text.lower())
 
 
 def _per_row(values: Sequence[float]) -> Floats:

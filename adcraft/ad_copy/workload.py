@@ -18,4 +18,5 @@ WORKLOAD = Workload(
     prompt=prompt,
     example=example,
     finish=finish,
+    code=("adcraft.ad_copy.prompts", "adcraft.ad_copy.slots", "adcraft.ad_copy.targets"),
 )

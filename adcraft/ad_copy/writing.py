@@ -7,7 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from adcraft.errors import ClusterError
 from adcraft.inference.bundle import Bundle, open_bundle
 from adcraft.inference.generator import Generator
 from adcraft.settings import EvaluateSettings
@@ -16,7 +18,34 @@ from adcraft.training.heartbeat import told
 from adcraft.training.resources import DATA_CPUS
 from adcraft.workload import Record
 
+if TYPE_CHECKING:
+    from ray.exceptions import RayError
+
 _MOST_WRITERS = 8
+_RESTARTS = 3  # of a writer whose process or node was lost
+
+
+@dataclass(frozen=True)
+class Crew:
+    """The engines that write at the same time, alike for all models of an evaluation: more of them on the
+    same cores would make each slower, and their seconds are compared.
+
+    Attributes:
+        writers: how many.
+        cpus: logical ones that each takes.
+    """
+
+    writers: int
+    cpus: float
+
+    @classmethod
+    def for_rows(cls, rows: int, settings: EvaluateSettings) -> Crew:
+        """As many as the connected Ray has room for now, and as there are batches."""
+        import ray
+
+        free = int(ray.available_resources().get("CPU", 0))
+        batches = -(-rows // settings.batch_size)
+        return cls(max(1, min(free, batches, _MOST_WRITERS)), 1 if free else DATA_CPUS)
 
 
 @dataclass
@@ -40,40 +69,53 @@ class Written:
         self.likelihoods += more.likelihoods
 
 
-def write_all(bundle: Bundle, records: Sequence[Record], settings: EvaluateSettings, whose: str) -> Written:
-    """Generate for each record, and score its reference by the same engine.
+def write_all(
+    bundle: Bundle, records: Sequence[Record], settings: EvaluateSettings, crew: Crew, whose: str
+) -> Written:
+    """Generate for each record, and score its reference by the same engine. The writers are gone at the end.
 
     Args:
         bundle: the model's.
         records: of a test split.
         settings: number type and batch size.
+        crew: how many writers.
         whose: the model's name in the log.
 
     Raises:
         BundleError: a worker could not load the bundle.
         SettingsError: its hardware does not support ``evaluate.compute_type``.
+        ClusterError: workers were lost again and again.
     """
     import ray
-    from ray.exceptions import RayError
+    from ray.exceptions import RayError, RayTaskError
     from ray.util import ActorPool
 
     batches = [
         records[start : start + settings.batch_size] for start in range(0, len(records), settings.batch_size)
     ]
-    free = int(ray.available_resources().get("CPU", 0))
-    writer = ray.remote(num_cpus=1 if free else DATA_CPUS)(_Writer)
-    writers = max(1, min(free, len(batches), _MOST_WRITERS))
-    pool = ActorPool([writer.remote(bundle.path, settings.compute_type) for _ in range(writers)])
-    written = Written()
-    with told(
-        f"generating for {len(records)} test products by {whose}", lambda: f"{len(written.copies)} done"
-    ):
+    writer = ray.remote(num_cpus=crew.cpus, max_restarts=_RESTARTS, max_task_retries=_RESTARTS)(_Writer)
+    writers: list[Any] = [writer.remote(bundle.path, settings.compute_type) for _ in range(crew.writers)]
+    pool, written = ActorPool(writers), Written()
+    with told(f"generating for {len(records)} test rows by {whose}", lambda: f"{len(written.copies)} done"):
         try:
             for batch in pool.map(lambda actor, batch: actor.write.remote(batch), batches):
                 written.add(batch)
-        except RayError as error:
+        except RayTaskError as error:
             raise explained_cause(error) or error from None
+        except RayError as error:
+            raise explained_cause(error) or _lost(error, whose) from None
+        finally:
+            for actor in writers:
+                ray.kill(actor)  # else its CPU comes back whenever the garbage is collected
     return written
+
+
+def _lost(error: RayError, whose: str) -> ClusterError:
+    reason = next(iter(str(error).splitlines()), "").rstrip(". ") or type(error).__name__
+    return ClusterError(
+        f"A worker that wrote for {whose} was lost, after {_RESTARTS} restarts or for good: {reason}. Look "
+        "at the memory and the nodes of the cluster, and run it again."
+    )
 
 
 class _Writer:

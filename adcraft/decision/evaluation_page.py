@@ -33,7 +33,7 @@ def page(record: EvaluationRecord) -> str:
             *_about(record),
             "<h2>Figures</h2>",
             *_figures(record),
-            f"<h2>The first {len(record.samples)} products</h2>" if record.samples else "",
+            f"<h2>The first {len(record.samples)} rows</h2>" if record.samples else "",
             *_samples(record),
             "</body></html>",
             "",

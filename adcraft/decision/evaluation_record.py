@@ -108,8 +108,8 @@ class EvaluationRecord(_Frozen):
         against = f" against version {self.against.version}" if self.against else ""
         left_out = f" ({self.left_out} left out)" if self.left_out else ""
         return (
-            f"{self.registered_model} version {self.model.version}{against} on {self.rows} untouched test "
-            f"products{left_out}"
+            f"{self.registered_model} version {self.model.version}{against} on {self.rows} rows of "
+            f"{self.products} untouched test products{left_out}"
         )
 
     @property

@@ -16,7 +16,7 @@ class Verdict:
 
     Attributes:
         better: whether the challenger should become champion.
-        reasons: a sentence for each rule, that of the primary metric first.
+        reasons: a sentence for each rule, that of the primary metric first, unless products are too few.
         figures: the gain in each metric that a rule looked at.
     """
 
@@ -29,12 +29,14 @@ def judge(record: EvaluationRecord, rules: PromoteSettings) -> Verdict:
     """Apply the rules to an evaluation of a challenger against the champion.
 
     Both rules look at the interval of the gain: the primary metric is better if all of it lies above
-    the margin, a guarded one is worse if all of it lies below minus its tolerance.
+    the margin, a guarded one is worse if all of it lies below minus its tolerance. The bootstrap's interval
+    is too narrow where products are few, so fewer than ``min_products`` pass for no proof.
 
     Raises:
         SettingsError: a metric is not known, or none of its directions is better.
     """
     outcomes = [
+        *_too_few(record, rules.min_products),
         _primary(record, rules.primary, rules.margin),
         *_guards(record, rules),
     ]
@@ -44,6 +46,15 @@ def judge(record: EvaluationRecord, rules: PromoteSettings) -> Verdict:
         reasons=tuple(sentence for _, sentence in outcomes),
         figures={name: record.gains[name] for name in looked_at if name in record.gains},
     )
+
+
+def _too_few(record: EvaluationRecord, needed: int) -> Iterator[tuple[bool, str]]:
+    if record.products < needed:
+        were = "product was" if record.products == 1 else "products were"
+        yield (
+            False,
+            f"Only {record.products} {were} compared; at least {needed} are needed (promote.min_products).",
+        )
 
 
 def _primary(record: EvaluationRecord, name: str, margin: float) -> tuple[bool, str]:

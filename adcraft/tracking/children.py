@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 from adcraft.registry import RUN_KEY_TAG
 from adcraft.tracking.connection import connect, explained
-from adcraft.tracking.run_log import PARENT_TAG, RunLog
-
-REASON_TAG = "adcraft.reason"
-"""Why a run was stopped early, or failed."""
+from adcraft.tracking.run_log import PARENT_TAG, REASON_TAG, RunLog
 
 _PAGE = 1000
 
@@ -28,7 +25,6 @@ class Child:
     """One run below a parent."""
 
     run_id: str
-    run_name: str
     status: str
     reason: str
 
@@ -60,7 +56,6 @@ class Children:
                 for run in page:
                     found[run.data.tags.get(RUN_KEY_TAG, run.info.run_id)] = Child(
                         run.info.run_id,
-                        run.info.run_name or "",
                         run.info.status,
                         run.data.tags.get(REASON_TAG, ""),
                     )

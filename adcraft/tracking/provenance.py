@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,15 @@ COMMIT_TAG = "mlflow.source.git.commit"
 CODE_TAG = "adcraft.code"
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = ("adcraft", "tuning", "ray_jobs")
+PROVENANCE_TAGS = (
+    "mlflow.user",
+    "mlflow.source.name",
+    "adcraft.version",
+    "adcraft.environment",
+    CODE_TAG,
+    COMMIT_TAG,
+)
+"""All that :func:`provenance_tags` may give."""
 _PACKAGES = ("ray", "torch", "transformers", "tokenizers", "ctranslate2", "mlflow", "numpy")
 
 
@@ -49,7 +59,9 @@ def who() -> str:
 
 
 def commit() -> str:
-    """Of the code that runs: what the environment says, else the checkout's; "" where there is none."""
+    """Of the code that runs: what the environment says, else the checkout's, with ``+`` where files differ
+    from it; "" where there is none.
+    """
     return os.environ.get(COMMIT, "").strip() or _checked_out()
 
 
@@ -71,23 +83,34 @@ def _checked_out() -> str:
     if not (_ROOT / ".git").exists():
         return ""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(_ROOT), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+        return _git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "--no-optional-locks", "-C", str(_ROOT), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()
+
+
+@cache
+def code_digest(*modules: str) -> str:
+    """Of Adcraft's version and the code of some modules, given by name: what they made is known by it."""
+    files = [_ROOT / f"{module.replace('.', '/')}.py" for module in modules]
+    return hashlib.sha256(f"{__version__}\0{_digest_of(files)}".encode()).hexdigest()[:16]
 
 
 @cache
 def _digest() -> str:
     """Of every module: equal where two runs were of the same code, committed or not."""
+    return _digest_of(file for package in _CODE for file in (_ROOT / package).rglob("*.py"))
+
+
+def _digest_of(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for file in sorted(file for package in _CODE for file in (_ROOT / package).rglob("*.py")):
+    for file in sorted(files):
         digest.update(f"{file.relative_to(_ROOT)}\0{file.stat().st_size}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

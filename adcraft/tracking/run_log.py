@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from adcraft.errors import AdcraftError, TrackingError
 from adcraft.registry import RUN_KEY_TAG
 from adcraft.tracking.connection import check_answers, connect, embedded_artifacts, explained
+from adcraft.tracking.provenance import PROVENANCE_TAGS
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
@@ -25,6 +26,11 @@ _PARAMETER_CHARS = 6000
 _PATIENCE_S = 60.0
 _STEP_LOSS = "step/loss"
 PARENT_TAG, NOTE_TAG = "mlflow.parentRunId", "mlflow.note.content"
+REASON_TAG = "adcraft.reason"
+"""Why a run was stopped early, or failed."""
+ATTEMPT_TAG = "adcraft.attempt."
+"""With a number from 1: the tags of an earlier attempt that was made by another code or has a reason, as
+JSON."""
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -49,7 +55,8 @@ class RunLog:
             experiment: that the run is filed under.
             run_key: what makes it the same run, among those with the same parent.
             run_name: for people.
-            tags: of a new run; ``PARENT_TAG`` among them makes it another run's child.
+            tags: of this attempt; ``PARENT_TAG`` among them makes it another run's child. Where an
+                earlier one had others, these are kept under ``ATTEMPT_TAG``.
             again: go on with the run even where it has finished.
 
         Raises:
@@ -237,9 +244,26 @@ class RunLog:
                 continue
             if again or run.info.status != "FINISHED":
                 self._client.update_run(run.info.run_id, status="RUNNING")
+                self._renew(run, tags)
                 log.info("going on with MLflow run %s", run.info.run_name)
                 return run
         return self._client.create_run(experiment_id, run_name=run_name, tags={RUN_KEY_TAG: run_key, **tags})
+
+    def _renew(self, run: Run, tags: Mapping[str, str]) -> None:
+        """Say who goes on with a run, by which code; what an earlier attempt said is kept."""
+        from mlflow.entities import RunTag
+
+        known = run.data.tags
+        lost = [key for key in (*PROVENANCE_TAGS, REASON_TAG) if known.get(key) and key not in tags]
+        changed = [key for key in tags if known.get(key) != tags[key]]
+        if not lost and not changed:
+            return
+        number = 1 + sum(key.startswith(ATTEMPT_TAG) for key in known)
+        earlier = {key: known[key] for key in (*tags, *lost) if key in known}
+        renewed = {**{key: tags[key] for key in changed}, f"{ATTEMPT_TAG}{number}": json.dumps(earlier)}
+        self._client.log_batch(run.info.run_id, tags=[RunTag(*item) for item in renewed.items()])
+        for key in lost:
+            self._client.delete_tag(run.info.run_id, key)
 
     def _logged_epochs(self, run: Run) -> set[int]:
         if "epoch" not in run.data.metrics:

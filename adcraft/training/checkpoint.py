@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcraft.errors import TrainingError
-from adcraft.training.run_state import STATE, RunState
+from adcraft.training.run_state import STATE, RunState, read_state
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,11 @@ _OPTIMIZER = "optimizer.safetensors"
 
 
 def save(
-    folder: Path | None, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: RunState
+    folder: Path | None,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: RunState,
+    scaler: torch.amp.GradScaler | None = None,
 ) -> None:
     """Write a checkpoint. All workers call it, since of a sharded model each has a part.
 
@@ -33,6 +37,7 @@ def save(
         model: not wrapped.
         optimizer: each of its groups has one parameter of ``model``.
         state: where the run is.
+        scaler: of the loss; None: there is none.
     """
     from safetensors.torch import save_file
 
@@ -43,12 +48,21 @@ def save(
         return
     save_file(weights, str(folder / _WEIGHTS))
     save_file(moments, str(folder / _OPTIMIZER))
-    content = {"state": asdict(state), "groups": saved["param_groups"]}
+    content = {
+        "state": asdict(state),
+        "groups": saved["param_groups"],
+        "scaler": scaler.state_dict() if scaler else {},
+    }
     (folder / STATE).write_text(json.dumps(content), encoding="utf-8")
 
 
-def load(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> RunState:
-    """Read a checkpoint back into ``model`` and ``optimizer``, as each worker holds them.
+def load(
+    folder: Path,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler | None = None,
+) -> RunState:
+    """Read a checkpoint back into ``model``, ``optimizer`` and ``scaler``, as each worker holds them.
 
     Raises:
         TrainingError: it is of another model.
@@ -60,15 +74,39 @@ def load(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer)
     held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     moments = _unflatten(load_file(str(folder / _OPTIMIZER)), held)
     optimizer.load_state_dict({"state": moments, "param_groups": content["groups"]})
+    if scaler and scaler.is_enabled() and content.get("scaler"):  # the precision may have been another
+        scaler.load_state_dict(content["scaler"])
     return RunState(**content["state"])
 
 
-def begin_from(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> RunState:
-    """Read another run's checkpoint, to begin where it was: with its weights, moments and counts, but with
-    the settings that ``optimizer`` was made with, and a history of one's own.
+def whole_state(folder: Path) -> RunState:
+    """Read where a checkpoint's run was, and whether all of its files are whole.
+
+    Raises:
+        TrainingError: one was cut short, or is missing.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        for name in (_WEIGHTS, _OPTIMIZER):
+            with safe_open(str(folder / name), framework="pt"):  # compares the file's size with its head
+                pass
+        return read_state(folder)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise TrainingError(f"The checkpoint {folder} is not whole: {error}.") from error
+
+
+def begin_from(
+    folder: Path,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler | None = None,
+) -> RunState:
+    """Read another run's checkpoint, to begin where it was: with its weights, moments, scale and counts, but
+    with the settings that ``optimizer`` was made with, and a history of one's own.
     """
     decays = [group["weight_decay"] for group in optimizer.param_groups]
-    state = load(folder, model, optimizer)
+    state = load(folder, model, optimizer, scaler)
     for group, decay in zip(optimizer.param_groups, decays, strict=True):
         group["weight_decay"] = decay
     return replace(state, best_loss=math.inf, bad_epochs=0, stopped="", history=[])

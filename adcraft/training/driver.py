@@ -15,6 +15,7 @@ from adcraft.data.dataset import PreparedDataset
 from adcraft.registry import ModelVersion, Registry
 from adcraft.settings import Settings
 from adcraft.training.inputs import check_splits
+from adcraft.training.leftovers import end_killed_runs
 from adcraft.training.nodes import node_cpus
 from adcraft.training.resources import WorkerResources, worker_resources
 from adcraft.training.run import TrainingRun
@@ -49,22 +50,33 @@ def train(settings: Settings) -> TrainedModel:
     check_splits(dataset)
     registry = Registry(settings.tracking.uri, settings.tracking.model)
     key = run_key(settings, dataset)
-    if found := registry.find(key):
-        log.info("this run is registered already as version %s; train.fresh=true trains again", found.version)
-        version = registry.settle(found)
-        return TrainedModel(version, registry.best_metrics(version), reused=True)
+    if found := _registered(registry, key):
+        return found
     resources = _resources(settings)
     run = TrainingRun(settings, dataset, key)
-    with run.alone(), run.logged() as run_log:
-        metrics = run.execute(run_log, resources)
-        version = registry.register(
-            run_id=run_log.run_id,
-            run_name=run_log.run_name,
-            run_key=key,
-            dataset_version=dataset.version,
-        )
-        run_log.end("FINISHED")
-        return TrainedModel(version, metrics, reused=False)
+    with run.alone():
+        if found := _registered(registry, key):  # by a process that ended between the look and the lock
+            return found
+        with run.logged() as run_log:
+            end_killed_runs(settings.tracking.uri, run_log.experiment_id, run.storage)
+            metrics = run.execute(run_log, resources)
+            version = registry.register(
+                run_id=run_log.run_id,
+                run_name=run_log.run_name,
+                run_key=key,
+                dataset_version=dataset.version,
+            )
+            run_log.end("FINISHED")
+            return TrainedModel(version, metrics, reused=False)
+
+
+def _registered(registry: Registry, key: str) -> TrainedModel | None:
+    found = registry.find(key)
+    if not found:
+        return None
+    log.info("this run is registered already as version %s; train.fresh=true trains again", found.version)
+    version = registry.settle(found)
+    return TrainedModel(version, registry.best_metrics(version), reused=True)
 
 
 def _resources(settings: Settings) -> WorkerResources:

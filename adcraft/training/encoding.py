@@ -20,6 +20,7 @@ from adcraft.data.dataset import PreparedDataset
 from adcraft.errors import TrainingError
 from adcraft.inference.bundle import PromptSettings
 from adcraft.inference.codec import TextCodec
+from adcraft.tracking.provenance import code_digest
 from adcraft.training.heartbeat import told
 from adcraft.training.resources import DATA_CPUS
 from adcraft.workload import Example, Workload
@@ -28,6 +29,8 @@ from adcraft.workloads import get_workload
 if TYPE_CHECKING:
     import ray.data
 
+_CODE = ("adcraft.training.encoding", "adcraft.inference.codec")
+"""What decides, beside the workload, which ids a row becomes."""
 _TOKENS_IN_MEMORY = 50_000_000  # 200 MB
 TRAINING_SPLITS = ("train", "validation")
 _SCHEMA = pa.schema([("source", pa.list_(pa.int32())), ("target", pa.list_(pa.int32()))])
@@ -89,7 +92,8 @@ def encode(
     Raises:
         TrainingError: no row of a split teaches anything.
     """
-    content = json.dumps([dataset.version, workload.name, prompt.model_dump()], sort_keys=True)
+    code = code_digest(*workload.code, *_CODE)
+    content = json.dumps([dataset.version, workload.name, prompt.model_dump(), code], sort_keys=True)
     key = hashlib.sha256(tokenizer.read_bytes() + content.encode()).hexdigest()[:16]
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f"{key}.lock"):  # runs of one sweep start together

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +26,8 @@ from adcraft.training.orphans import remove_orphans
 from adcraft.training.plan import TrainingPlan
 from adcraft.training.progress import Event, ProgressDrain, ReasonToStop
 from adcraft.training.resources import WorkerResources
-from adcraft.training.run_state import TRAIN_LIST
 from adcraft.training.successor import ENVIRONMENT
-
-log = logging.getLogger(__name__)
+from adcraft.training.train_list import SCORE, mend
 
 _ABORT_S = 10.0
 
@@ -81,7 +77,7 @@ def fit(
         TrainingError: the workers failed more often than allowed.
         StorageError: a checkpoint could not be written.
     """
-    _check_snapshot(storage / name)
+    mend(storage / name)
     with ProgressDrain(on_progress, reason_to_stop) as progress:
         trainer = _Trainer(
             train_loop_per_worker,
@@ -105,7 +101,7 @@ def fit(
                 failure_config=ray.train.FailureConfig(max_failures=max_failures),
                 checkpoint_config=ray.train.CheckpointConfig(
                     num_to_keep=keep_checkpoints,
-                    checkpoint_score_attribute="validation_loss",
+                    checkpoint_score_attribute=SCORE,
                     checkpoint_score_order="min",
                 ),
                 callbacks=[faults.GiveUp(progress.sink)],  # type: ignore[list-item] # declared for V1
@@ -122,7 +118,7 @@ def fit(
     if not result.best_checkpoints or not result.checkpoint:
         raise TrainingError(f"Training left no checkpoint in {storage / name}.")
     return Checkpoints(
-        [(Path(kept.path), float(score["validation_loss"])) for kept, score in result.best_checkpoints],
+        [(Path(kept.path), float(score[SCORE])) for kept, score in result.best_checkpoints],
         Path(result.checkpoint.path),
         progress.stopped,
     )
@@ -180,17 +176,3 @@ def _data_config(num_workers: int) -> ray.train.DataConfig:
     return ray.train.DataConfig(
         datasets_to_split=["train"] if num_workers > 1 else [], execution_options=options
     )
-
-
-def _check_snapshot(folder: Path) -> None:
-    """Ray Train writes its list of checkpoints in place; one that a full disk or a kill cut short
-    would stop every further attempt.
-    """
-    snapshot = folder / TRAIN_LIST
-    if not snapshot.exists():
-        return
-    try:
-        json.loads(snapshot.read_bytes())
-    except ValueError:
-        log.warning("the list of checkpoints in %s was cut short; training starts from the beginning", folder)
-        snapshot.unlink()

@@ -17,15 +17,19 @@ from adcraft.errors import DatasetError
 from adcraft.inference.bundle import PromptSettings
 from adcraft.inference.codec import TextCodec
 from adcraft.settings import SCRATCH, Settings
+from adcraft.tracking.provenance import code_digest
 from adcraft.training.adapters import Adapters
 from adcraft.training.base_model import write_base
 from adcraft.training.encoding import TRAINING_SPLITS, EncodedSplit, encode, examples, prompt_fields
 from adcraft.training.heartbeat import told
+from adcraft.training.local_base import base_digest
 from adcraft.training.monitor import Sample
 from adcraft.training.plan import TrainingPlan
 from adcraft.training.resources import WorkerResources
 from adcraft.workloads import get_workload
 
+_CODE = ("adcraft.training.base_model", "adcraft.training.encoding", "adcraft.training.tokenizer")
+"""What decides, beside the workload, what a base is made like."""
 _TOKENIZER_EXAMPLES = 50_000
 # Of each matrix's own size (see optimizer.py). The second is what T5 was fine-tuned with by its authors.
 _SCRATCH_RATE, _PRETRAINED_RATE = 2e-2, 1e-3
@@ -74,7 +78,13 @@ class RunInputs:
             BaseModelError, DatasetError, StorageError: see ``adcraft.errors``.
         """
         model = self._settings.model
-        content = [model.model_dump(), self._dataset.version, self.workload.name]
+        content = [
+            model.model_dump(),
+            base_digest(model.base),
+            self._dataset.version,
+            self.workload.name,
+            code_digest(*self.workload.code, *_CODE),
+        ]
         key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
         folder = self._storage / "bases" / key
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,12 +16,9 @@ import torch
 from ray.train.torch import get_device, prepare_model
 
 from adcraft.training import checkpoint, faults, steps
-from adcraft.training.adapters import add_adapters, step_sizes
-from adcraft.training.base_model import load_model
+from adcraft.training.adapters import step_sizes
 from adcraft.training.batches import Batch, Row, collate, packed
 from adcraft.training.compilation import compiled
-from adcraft.training.dropout import quicken_dropout
-from adcraft.training.masks import keep_examples_apart
 from adcraft.training.optimizer import ScaledAdamW
 from adcraft.training.plan import TrainingPlan
 from adcraft.training.precision import choose_precision
@@ -31,6 +27,8 @@ from adcraft.training.run_state import RunState
 from adcraft.training.schedule import Budget, learning_rate
 from adcraft.training.sharding import shard
 from adcraft.training.successor import start_successor
+from adcraft.training.train_list import SCORE, score
+from adcraft.training.trained_model import trained_model
 
 _POOL = 2048
 _SHUFFLE_ROWS = 8192
@@ -67,15 +65,8 @@ class _Worker:
         self.precision = choose_precision(plan.precision, get_device(), sharded=self.sharded)
         self.budget = Budget(plan.epochs, plan.seconds, plan.rows)
         self._say("loading the model")
-        self.core = load_model(Path(plan.base), plan.pretrained, plan.seed)
-        quicken_dropout(self.core, self.precision.device)
-        keep_examples_apart(self.core)
-        if plan.adapters:
-            add_adapters(self.core, plan.adapters, plan.seed)
+        self.core = trained_model(plan, self.precision.device)
         sizes = step_sizes(self.core) if plan.adapters else {}
-        if plan.gradient_checkpointing:
-            self.core.gradient_checkpointing_enable({"use_reentrant": False})
-        self.core.train()
         if self.sharded:
             shard(self.core, self.precision)
         self.model = self.core if self.sharded else prepare_model(self.core)
@@ -83,11 +74,12 @@ class _Worker:
             self.model = compiled(self.model, self.precision.device)
         self.optimizer = ScaledAdamW(self.core, weight_decay=plan.weight_decay, sizes=sizes)
         self.state = RunState()
+        held = (self.core, self.optimizer.adamw)
         if latest := ray.train.get_checkpoint():
             with latest.as_directory() as folder:
-                self.state = checkpoint.load(Path(folder), self.core, self.optimizer.adamw)
+                self.state = checkpoint.load(Path(folder), *held, self.precision.scaler)
         elif plan.start:
-            self.state = checkpoint.begin_from(Path(plan.start), self.core, self.optimizer.adamw)
+            self.state = checkpoint.begin_from(Path(plan.start), *held, self.precision.scaler)
         self.begun = 0.0
         self._say("taking the first step")
 
@@ -231,8 +223,6 @@ class _Worker:
         return ""
 
     def _report(self, metrics: dict[str, float]) -> None:
-        loss = metrics["validation_loss"]
-        score = {"validation_loss": loss if math.isfinite(loss) else sys.float_info.max}  # Ray ranks by it
         samples: list[list[int]] = []
         if self.rank == 0 or self.sharded:
             self._say("writing samples")
@@ -242,9 +232,16 @@ class _Worker:
         self._say("saving a checkpoint")
         with tempfile.TemporaryDirectory(prefix="adcraft-checkpoint-") as folder:
             writes = self.rank == 0
-            checkpoint.save(Path(folder) if writes else None, self.core, self.optimizer.adamw, self.state)
+            checkpoint.save(
+                Path(folder) if writes else None,
+                self.core,
+                self.optimizer.adamw,
+                self.state,
+                self.precision.scaler,
+            )
             ray.train.report(
-                score, checkpoint=ray.train.Checkpoint.from_directory(folder) if writes else None
+                score(metrics[SCORE]),
+                checkpoint=ray.train.Checkpoint.from_directory(folder) if writes else None,
             )
         if writes:
             self.reporter.epoch(metrics, samples, self.state.stopped)

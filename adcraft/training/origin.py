@@ -1,7 +1,7 @@
 """Where a run begins that goes on from another run's checkpoint, instead of from its base model.
 
 The checkpoint is kept in the folder of the run that begins from it: the other run may go on, and Ray
-Train deletes what is no longer among its newest.
+Train deletes what is neither among its best nor its latest.
 """
 
 from __future__ import annotations

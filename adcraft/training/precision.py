@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import torch
+import torch.distributed as dist
 
 from adcraft.errors import TrainingError
 
@@ -61,31 +62,40 @@ def choose_precision(wanted: str, device: torch.device, *, sharded: bool = False
     """The precision that was asked for, or what suits the hardware.
 
     Args:
-        wanted: a type's name, or ``auto``: on a GPU bfloat16 where it has that, else float16; on a CPU
-            float32, since only some have arithmetic for less, and it pays for large models alone.
-        device: of the worker.
+        wanted: a type's name, or ``auto``: on GPUs bfloat16 where all workers' have that, else float16; on
+            a CPU float32, since only some have arithmetic for less, and it pays for large models alone.
+        device: of the worker; all workers must ask, each for its own.
         sharded: whether the model is going to be, see ``sharding.py``.
 
     Raises:
         TrainingError: the hardware has no such arithmetic, and would emulate it slowly; or a sharded model
             would have to compute in float16, whose range T5's activations leave.
     """
-    has_bfloat16 = _has_bfloat16(device)
+    has_bfloat16 = _all_have_bfloat16(device)
     if wanted == "auto":
         wanted = "float32" if device.type == "cpu" else "bfloat16" if has_bfloat16 else "float16"
     if wanted == "bfloat16" and not has_bfloat16:
+        kind = "CPU" if device.type == "cpu" else "GPU"
         raise TrainingError(
-            f"train.precision = 'bfloat16' is not supported by this {device.type.upper()}: it would emulate "
-            "it, slower than float32. Use 'auto'."
+            f"train.precision = 'bfloat16' is not supported by this {kind}, or by another "
+            "worker's: it would emulate it, slower than float32. Use 'auto'."
         )
     if wanted == "float16" and device.type == "cpu":
         raise TrainingError("train.precision = 'float16' needs a GPU; on a CPU use 'auto'.")
     if wanted == "float16" and sharded:
         raise TrainingError(
-            "train.strategy = 'fsdp' needs bfloat16 or float32, and this GPU has no bfloat16. Set "
-            "train.precision=float32, or train.strategy=ddp."
+            "train.strategy = 'fsdp' needs bfloat16 or float32, and this GPU, or another worker's, has no "
+            "bfloat16. Set train.precision=float32, or train.strategy=ddp."
         )
     return Precision(device, wanted, sharded)
+
+
+def _all_have_bfloat16(device: torch.device) -> bool:
+    """Workers whose GPUs differ must still compute in the same numbers: their weights would drift apart."""
+    have = torch.tensor([float(_has_bfloat16(device))])
+    if dist.is_initialized():
+        dist.all_reduce(have, op=dist.ReduceOp.MIN)
+    return bool(have[0])
 
 
 def _has_bfloat16(device: torch.device) -> bool:

@@ -30,7 +30,7 @@ from adcraft.training.origin import START, Origin
 from adcraft.training.plan import TrainingPlan
 from adcraft.training.progress import ReasonToStop
 from adcraft.training.resources import WorkerResources
-from adcraft.training.run_state import read_state
+from adcraft.training.run_state import LOCK, read_state
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class TrainingRun:
         except OSError as error:
             raise StorageError(f"The folder {self.folder} can't be made: {error}.") from error
         try:
-            with FileLock(self.folder / ".lock", timeout=wait_s):
+            with FileLock(self.folder / LOCK, timeout=wait_s):
                 yield
         except Timeout:
             raise TrainingError(

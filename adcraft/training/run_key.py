@@ -11,14 +11,23 @@ from typing import Any
 from adcraft import __version__
 from adcraft.data.dataset import PreparedDataset
 from adcraft.settings import MEANS, Settings
+from adcraft.training.local_base import base_digest
 from adcraft.training.origin import Origin
 
 
-def run_key(settings: Settings, dataset: PreparedDataset, origin: Origin | None = None) -> str:
-    """A run is known by it: dataset, model, training settings, the checkpoint that it begins
-    from, and Adcraft's version. Where files lie, how many CPUs there are and how workers hold the model do
-    not count, so a run that ran out of memory goes on by other means; ``train.fresh`` makes every run
-    another.
+def run_key(
+    settings: Settings, dataset: PreparedDataset, origin: Origin | None = None, part_of: str = ""
+) -> str:
+    """A run is known by it: dataset, model (a local base by its files too), training settings, the
+    checkpoint that it begins from, and Adcraft's version. Where other files lie, how many CPUs there are and
+    how workers hold the model do not count, so a run that ran out of memory goes on by other means;
+    ``train.fresh`` makes every run another.
+
+    Args:
+        settings: of the run.
+        dataset: that it is trained on.
+        origin: the checkpoint that it begins from; None: the base model.
+        part_of: what else must be the same, where runs are compared in the middle: its name; "": nothing.
     """
     train = settings.train.model_dump(exclude={*MEANS, "fresh"})
     if not settings.train.lora.rank:
@@ -32,6 +41,10 @@ def run_key(settings: Settings, dataset: PreparedDataset, origin: Origin | None 
         "adcraft": __version__,
         "fresh": time.time_ns() if settings.train.fresh else 0,
     }
+    if digest := base_digest(settings.model.base):
+        content["base"] = digest
     if origin:
         content["origin"] = asdict(origin)
+    if part_of:
+        content["part_of"] = part_of
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 STATE = "state.json"
 """The file of a checkpoint that holds its :class:`RunState`."""
+LOCK = ".lock"
+"""The file in a run's folder that is locked while a process trains it."""
 TRAIN_LIST = "checkpoint_manager_snapshot.json"
 """Ray Train's list of a run's checkpoints, in the run's folder."""
 

@@ -32,7 +32,7 @@ def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Prepa
     if request.param != "sample":
         if not feed.exists():
             pytest.skip("../shared/data is not here")
-        command += ["--feed", str(feed)]
+        command += ["--feed", str(feed), "--set", "train.max_minutes=1"]
     begun = time.monotonic()
     process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True)
     said = []

@@ -16,7 +16,7 @@ from tests.mlflow_stack import BY_THE_CLIENT, THROUGH_THE_SERVER, Stack
 from tests.prepared import write_prepared
 from tests.sweeps import write_sweep
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
 
 # One that learns, one that diverges, one that learns nothing.
 RATES = (0.02, 1e30, 1e-9)

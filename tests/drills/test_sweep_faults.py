@@ -27,7 +27,7 @@ from tests.prepared import write_prepared
 from tests.small_disk import fill, small_disk
 from tests.sweeps import write_sweep
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
 
 ROOT = Path(__file__).parents[2]
 RAY = str(Path(sys.executable).with_name("ray"))

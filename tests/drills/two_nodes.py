@@ -16,9 +16,14 @@ from tests.jobs import training_workers
 class TwoNodes:
     """A head without CPUs, and two nodes of a raylet each."""
 
-    def __init__(self, cluster: Any) -> None:
+    def __init__(self, cluster: Any, num_cpus: int) -> None:
         self._cluster = cluster
+        self._num_cpus = num_cpus
         self.address: str = cluster.address
+
+    def add_one(self) -> None:
+        """With as many CPUs as the others."""
+        self._cluster.add_node(num_cpus=self._num_cpus)
 
     def kill_one_that_trains(self) -> None:
         """SIGKILL to a node with a training worker, and so to all that runs on it."""
@@ -38,9 +43,10 @@ def two_nodes(num_cpus: int) -> Iterator[TwoNodes]:
     folder = tempfile.mkdtemp(prefix="adcraft-", dir="/tmp")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "temp_dir": folder})
     try:
+        nodes = TwoNodes(cluster, num_cpus)
         for _ in range(2):
-            cluster.add_node(num_cpus=num_cpus)
-        yield TwoNodes(cluster)
+            nodes.add_one()
+        yield nodes
     finally:
         cluster.shutdown()
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.jobs import Job, TrainedHome, run_job
+from tests.jobs import Job, TrainedHome, killing_a_worker, run_job
 from tests.prepared import write_prepared, write_records
 
 pytestmark = pytest.mark.integration
@@ -67,7 +67,7 @@ def test_table_is_printed_before_it(evaluated: Job) -> None:
     found = evaluated.result["naming"]
     assert brand == "brand: in {named} of 20 copies, spelled exactly in {exact}".format(**found["brand"])
     assert name.startswith("product name: in ")
-    assert title == "ad_copy version 1 on 20 untouched test products"
+    assert title == "ad_copy version 1 on 20 rows of 20 untouched test products"
     assert header.split() == ["loss", "ROUGE-L", "chrF", "slots"]
     assert [row[:24].strip() for row in rows] == ["version 1", "echo of the name", "nearest training text"]
 
@@ -103,18 +103,29 @@ def test_challenger_beside_champion(trained: TrainedHome, compared: Job, challen
     for name, gain in result["gains"].items():
         assert gain["low"] <= gain["value"] <= gain["high"], name
     lines = compared.out.splitlines()
-    assert lines[0] == "ad_copy version 2 against version 1 on 20 untouched test products"
+    assert lines[0] == "ad_copy version 2 against version 1 on 20 rows of 20 untouched test products"
     assert any("gain over version 1" in line and "95% interval" in line for line in lines)
     files = [f.path for f in trained.client().list_artifacts(challenger.result["run_id"], "evaluation")]
     assert files == ["evaluation/against-1.html", "evaluation/against-1.json"]
 
 
+def test_a_writer_that_is_killed_is_replaced(trained: TrainedHome, evaluated: Job) -> None:
+    arguments = [*trained.arguments, "evaluate.model=1", "evaluate.against=none", "evaluate.fresh=true"]
+    with killing_a_worker("generating for", "ray::_Writer.write") as killed:
+        job = run_job(arguments, "evaluate.batch_size=1", stage="evaluate")
+    assert len(killed) == 1
+    assert job.code == 0, job.err
+    assert job.result["scores"]["model"]["chrf"] == pytest.approx(evaluated.result["scores"]["model"]["chrf"])
+
+
 def test_promotion_rests_on_it(trained: TrainedHome, compared: Job) -> None:
-    job = run_job(trained.arguments, "promote.primary=loss", stage="promote")
+    job = run_job(trained.arguments, "promote.primary=loss", "promote.min_products=20", stage="promote")
     assert job.code == 0, job.err
     assert job.result["promoted"] is False
     assert "is worse" in job.result["reasons"][0]
     assert job.result["figures"]["loss"] == compared.result["gains"]["loss"]
+    few = run_job(trained.arguments, "promote.primary=loss", stage="promote")
+    assert few.result["reasons"][0].startswith("Only 20 products were compared; at least 30 are needed")
 
 
 def test_test_products_that_the_champion_learnt_from_are_left_out(

@@ -21,7 +21,7 @@ STAGES = ("prepare", "train", "evaluate", "promote")
 def arguments(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     home = tmp_path_factory.mktemp("pipeline")
     write_feed(home / "feed.csv", 200, 5, None)
-    rules = ("promote.primary=loss", "promote.guards={}", "evaluate.rows=12")
+    rules = ("promote.primary=loss", "promote.guards={}", "promote.min_products=1", "evaluate.rows=12")
     return train_arguments(home, f"data.source={home}/feed.csv", "train.max_epochs=1", *rules)
 
 

@@ -18,7 +18,6 @@ from adcraft.decision.promotion import promote, rollback
 from adcraft.decision.trail import Decision
 from adcraft.decision.verdict import judge
 from adcraft.errors import AdcraftError, AliasError, BundleError, SettingsError, TrackingError
-from adcraft.registry import Registry
 from ray_jobs import promote as promote_stage
 from ray_jobs import rollback as rollback_stage
 from tests.jobs import run_job
@@ -46,7 +45,12 @@ def test_a_better_challenger_becomes_champion_and_the_old_one_previous(shop: Sho
     assert (decision.action, decision.before, decision.after) == ("promote", "1", "2")
     assert (decision.by, decision.forced, decided.reused) == ("anna@shop", False, False)
     assert decision.figures["chrf"].low == 1.0
-    assert decision.rules == {"primary": "chrf", "margin": 0.0, "guards": {"slot_accuracy": 0.01}}
+    assert decision.rules == {
+        "primary": "chrf",
+        "margin": 0.0,
+        "guards": {"slot_accuracy": 0.01},
+        "min_products": 30,
+    }
     assert shop.trail("1") == shop.trail("2") == shop.files("2") == [decision]
 
 
@@ -76,7 +80,7 @@ def test_force_is_recorded(shop: Shop) -> None:
 def test_rollback_and_back_again(shop: Shop) -> None:
     shop.evaluate(BETTER)
     promoted = promote(shop.settings).decision
-    back = rollback(shop.settings)
+    back = rollback(shop.settings).decision
     assert shop.aliases() == {"champion": "1", "previous": "2"}
     assert (back.action, back.before, back.after, back.by) == ("rollback", "2", "1", "anna@shop")
     assert shop.trail("1") == shop.trail("2") == [promoted, back]
@@ -209,25 +213,6 @@ def test_no_model_and_no_mlflow(home: Path, stage: str) -> None:
     assert (away.code, "Traceback" in away.err) == (7, False)
     assert "MLflow at http://127.0.0.1:9 can't be reached" in away.result["error"]
     assert away.seconds < 20
-
-
-def test_a_promotion_that_was_killed_half_way_is_completed(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shop.evaluate(BETTER)
-
-    def killed(self: Registry, seen: Any, to: Any) -> None:
-        move(self, seen, {"previous": to["previous"]})
-        raise KeyboardInterrupt
-
-    move = Registry.move_aliases
-    with monkeypatch.context() as patched:
-        patched.setattr(Registry, "move_aliases", killed)
-        with pytest.raises(KeyboardInterrupt):
-            promote(shop.settings)
-    assert shop.aliases() == {"champion": "1", "challenger": "2", "previous": "1"}
-    promote(shop.settings)
-    assert shop.aliases() == {"champion": "2", "previous": "1"}
 
 
 def test_aliases_that_somebody_moves_meanwhile_are_left_alone(

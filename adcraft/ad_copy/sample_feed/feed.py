@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import collections
-import contextlib
-import errno
 import hashlib
 import logging
 import os
 import time
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +14,8 @@ from pathlib import Path
 from adcraft.ad_copy.sample_feed.dirt import Dirt, Row, dirty_products
 from adcraft.ad_copy.sample_feed.formats import format_of
 from adcraft.ad_copy.sample_feed.products import products
-from adcraft.errors import SettingsError, StorageError
+from adcraft.data.aside import written_aside
+from adcraft.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +55,10 @@ def write_feed(path: Path, rows: int, seed: int, dirt: Dirt | None = None) -> Wr
         raise SettingsError(f"A feed of {rows} rows was asked for; rows must be 1 or more.")
     if seed < 0:
         raise SettingsError(f"The seed is {seed}; it must be 0 or more.")
-    if path.is_dir():
-        raise SettingsError(f"The output {path} is a folder; give a file, such as {path / 'products.csv'}.")
-    write = format_of(path)
     damage: collections.Counter[str] = collections.Counter()
     made = (Row(p, None) for p in products(rows, seed)) if dirt is None else dirty_products(rows, seed, dirt)
-    with _aside(path) as partial:
+    with written_aside(path, "feed") as partial:
+        write = format_of(path)
         with partial.open("xb", buffering=1 << 20) as file:
             write(_watched(made, rows, damage), file)
             file.flush()
@@ -72,23 +68,6 @@ def write_feed(path: Path, rows: int, seed: int, dirt: Dirt | None = None) -> Wr
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     kinds: dict[str, int] = {} if dirt is None else {kind: damage[kind] for kind in dirt.kinds}
     return WrittenFeed(path, rows, size, digest, kinds)
-
-
-@contextlib.contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    """A path beside ``path``, moved onto it at the end, or removed if anything goes wrong."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        partial.replace(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            raise
-        raise StorageError(f"The feed can't be written to {path}: {error.strerror or error}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _watched(made: Iterable[Row], rows: int, damage: collections.Counter[str]) -> Iterator[Row]:

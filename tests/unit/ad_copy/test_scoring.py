@@ -51,6 +51,14 @@ def chrf(copies: list[str], references: list[str]) -> float:
         ("kurta red kurta", "red cotton kurta soft", 4 / 7),
         # words are not stemmed
         ("kurtas", "kurta", 0.0),
+        # words of any script
+        ("Красное платье", "красное платье", 1.0),
+        ("Gr e", "Größe", 0.0),
+        ("GRÖSSE café", "Größe café", 0.5),
+        # a vowel sign is part of its word
+        ("लाल कुर्ता", "लाल कुर्ता", 1.0),
+        ("कुरता", "कुर्ता", 0.0),
+        ("", "", 0.0),
     ],
 )
 def test_rouge_l_of_a_pair(copy: str, reference: str, score: float) -> None:

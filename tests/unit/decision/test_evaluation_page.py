@@ -61,7 +61,7 @@ def test_page_has_every_figure_and_sample() -> None:
     )
     shown = Page(page(record))
     text = " ".join(shown.texts)
-    assert "ad_copy version 2 against version 1 on 20 untouched test products" in text
+    assert "ad_copy version 2 against version 1 on 200 rows of 190 untouched test products" in text
     for said in (
         "+2.0",
         "+1.0 to +3.0",
@@ -69,7 +69,7 @@ def test_page_has_every_figure_and_sample() -> None:
         "other tokenizers",
         "1000 resamples",
         "lower is better",
-        "Brand: in 7 of 20",
+        "Brand: in 7 of 200",
     ):
         assert said in text
     assert shown.texts.count("Aera <Kurta>") == 5
@@ -104,7 +104,7 @@ def test_model_alone() -> None:
         "                             loss     chrF    slots",
         "version 2                   0.250      0.2    0.250",
         "echo of the name                -      0.2    0.250",
-        "brand: in 7 of 20 copies, spelled exactly in 6",
+        "brand: in 7 of 200 copies, spelled exactly in 6",
     ]
 
 

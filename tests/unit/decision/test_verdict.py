@@ -59,6 +59,24 @@ def test_better_but_worse_on_a_guard() -> None:
     assert judge(record, rules(guards={})).better
 
 
+@pytest.mark.parametrize(
+    ("products", "said"),
+    [
+        (29, "Only 29 products were compared; at least 30 are needed (promote.min_products)."),
+        (1, "Only 1 product was compared; at least 30 are needed (promote.min_products)."),
+    ],
+)
+def test_too_few_products_prove_nothing(products: int, said: str) -> None:
+    """Of one product the interval has no width at all."""
+    record = evaluation(chrf=(1, 2, 3), products=products)
+    verdict = judge(record, rules())
+    assert not verdict.better
+    assert verdict.reasons[0] == said
+    assert verdict.reasons[1:] == judge(record, rules(min_products=1)).reasons
+    assert judge(record, rules(min_products=products)).better
+    assert judge(evaluation(chrf=(1, 2, 3), products=30), rules()).better
+
+
 def test_what_can_not_be_compared_does_not_pass() -> None:
     record = evaluation(chrf=(1, 2, 3), not_compared={"loss": "other tokenizers"})
     assert judge(record, rules(primary="loss")).reasons[0] == (

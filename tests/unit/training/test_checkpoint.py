@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,9 @@ def batch(seed: int):
     )
 
 
-def train(model: T5ForConditionalGeneration, optimizer: ScaledAdamW, steps: range) -> list[float]:
+def train(
+    model: T5ForConditionalGeneration, optimizer: ScaledAdamW, steps: range, precision: Precision = CPU
+) -> list[float]:
     losses = []
     for step in steps:
         made = batch(step)
@@ -38,7 +41,7 @@ def train(model: T5ForConditionalGeneration, optimizer: ScaledAdamW, steps: rang
             model,
             optimizer,
             [made],
-            precision=CPU,
+            precision=precision,
             rate=0.01 + 0.001 * step,
             target_tokens=made.target_tokens,
             smoothing=0.1,
@@ -108,6 +111,36 @@ def test_the_optimizers_state_comes_back_exactly(tmp_path: Path) -> None:
             assert value.dtype == after["state"][index][name].dtype
     for left, right in zip(before["param_groups"], after["param_groups"], strict=True):
         assert json.loads(json.dumps(left)) == json.loads(json.dumps(right))
+
+
+@pytest.mark.parametrize("read", [load, begin_from])
+def test_float16_goes_on_with_the_scale_that_it_had(tmp_path: Path, read: Any) -> None:
+    """Else the first steps after each restart overflow again, and are left out."""
+    before = torch.amp.GradScaler("cpu", init_scale=2.0**40)
+    model = tiny_t5(64)
+    optimizer = ScaledAdamW(model, weight_decay=0.0)
+    half = Precision(torch.device("cpu"), "float16")
+    half.scaler = before
+    train(model, optimizer, range(3), half)
+    assert before.get_scale() == 2.0**37
+    save(tmp_path, model, optimizer.adamw, RunState(), before)
+    after = torch.amp.GradScaler("cpu")
+    read(tmp_path, model, optimizer.adamw, after)
+    assert after.state_dict() == before.state_dict()
+    assert after.get_scale() == 2.0**37
+
+
+def test_a_scaler_meets_a_checkpoint_without_one(tmp_path: Path) -> None:
+    """Of float32, which ``precision: auto`` may have been before."""
+    model = tiny_t5(64)
+    optimizer = ScaledAdamW(model, weight_decay=0.0).adamw
+    save(tmp_path, model, optimizer, RunState(), CPU.scaler)
+    scaler = torch.amp.GradScaler("cpu")
+    load(tmp_path, model, optimizer, scaler)
+    assert scaler.get_scale() == 65_536
+    save(tmp_path, model, optimizer, RunState(), scaler)
+    load(tmp_path, model, optimizer, CPU.scaler)
+    assert not CPU.scaler.is_enabled()
 
 
 def test_a_run_that_has_not_stepped_yet(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from adcraft.training.optimizer import ScaledAdamW
 from adcraft.training.precision import Precision, choose_precision
 from adcraft.training.steps import train_step, validate
 from tests.unit.training.conftest import tiny_t5
+from tests.unit.training.workers import together
 
 CPU = torch.device("cpu")
 
@@ -72,6 +73,18 @@ def test_auto_on_a_cpu_is_float32() -> None:
 def test_auto_on_a_gpu(monkeypatch: pytest.MonkeyPatch, has: bool, chosen: str) -> None:
     monkeypatch.setattr(module, "_has_bfloat16", lambda device: has)
     assert choose_precision("auto", torch.device("cuda")).name == chosen
+
+
+def choose_on_unlike_gpus(rank: int) -> None:
+    """Of two workers, only the first has bfloat16."""
+    module._has_bfloat16 = lambda device: rank == 0
+    assert choose_precision("auto", torch.device("cuda")).name == "float16"
+    with pytest.raises(TrainingError, match="by this GPU, or by another worker's"):
+        choose_precision("bfloat16", torch.device("cuda"))
+
+
+def test_workers_on_unlike_gpus_choose_the_same() -> None:
+    together(choose_on_unlike_gpus, 2)
 
 
 def test_what_the_hardware_would_emulate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

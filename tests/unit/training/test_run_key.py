@@ -24,7 +24,6 @@ def keys(folder: Path, *sides: tuple[str, ...]) -> set[str]:
         "train.strategy=fsdp",
         "train.min_workers=1",
         "train.gradient_checkpointing=true",
-        "train.compile=true",
         "train.threads_per_worker=2",
         "train.max_failures=0",
         "train.storage=/elsewhere",
@@ -43,6 +42,7 @@ def test_means_make_no_other_run(tmp_path: Path, override: str) -> None:
         "train.accumulate=2",
         "train.precision=bfloat16",
         "train.lora.rank=8",
+        "train.compile=true",  # whose dropout is drawn otherwise
         "train.fresh=true",
     ],
 )
@@ -53,3 +53,14 @@ def test_what_changes_the_model_makes_another_run(tmp_path: Path, override: str)
 def test_adapters_are_told_apart(tmp_path: Path) -> None:
     sides = [(BASE, "train.lora.rank=8", f"train.lora.{rest}") for rest in ("alpha=8", "targets=attention")]
     assert len(keys(tmp_path, (BASE, "train.lora.rank=8"), *sides)) == 3
+
+
+def test_a_local_base_whose_files_changed_makes_another_run(tmp_path: Path) -> None:
+    weights = tmp_path / "base" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"one")
+    side = (f"model.base={weights.parent}",)
+    before = keys(tmp_path / "one", side)
+    assert keys(tmp_path / "two", side) == before
+    weights.write_bytes(b"other")
+    assert keys(tmp_path / "three", side) != before

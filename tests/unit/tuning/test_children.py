@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from adcraft.tracking.children import REASON_TAG, Children, Ending
+from adcraft.tracking.children import Children, Ending
 from adcraft.tracking.connection import connect
-from adcraft.tracking.run_log import PARENT_TAG, RunLog
+from adcraft.tracking.run_log import ATTEMPT_TAG, PARENT_TAG, REASON_TAG, RunLog
 from tests.sweeps import epoch, open_study, sweep_settings
 from tuning.study import FINISHED
 from tuning.watch import endings
@@ -64,7 +65,9 @@ def test_every_child_ends_as_its_trial_ended(uri: str, tmp_path: Path) -> None:
     last = children.all()[study.trials[3].key]
     assert (last.status, last.reason) == ("FINISHED", "")
     assert len(children.all()) == 5
-    assert connect(uri).get_run(last.run_id).data.tags[REASON_TAG] == ""
+    tags = connect(uri).get_run(last.run_id).data.tags
+    assert REASON_TAG not in tags  # the earlier attempt's is kept with it
+    assert json.loads(tags[f"{ATTEMPT_TAG}1"])[REASON_TAG] == "the sweep was interrupted"
 
 
 def test_a_run_is_looked_for_below_its_own_parent_alone(uri: str) -> None:

@@ -227,6 +227,7 @@ def test_epochs_and_minutes_end_a_sweep(tmp_path: Path, monkeypatch: pytest.Monk
     assert study.complete
     study.end_if_spent()
     assert [trial.status for trial in study.trials.values()] == [KILLED, KILLED]
+    assert open_study(study.sweep).complete
 
     sweep = sweep_settings(tmp_path, name="timed", budget={"trials": 6, "minutes": 1})
     now = [1000.0]
@@ -241,6 +242,54 @@ def test_epochs_and_minutes_end_a_sweep(tmp_path: Path, monkeypatch: pytest.Monk
     assert second.elapsed_s == 40
     now[0] += 21
     assert second.spent() == "the sweep's 1 minutes are over"
+
+
+def test_a_sweep_goes_on_with_a_larger_budget(tmp_path: Path) -> None:
+    """Trials that were cut go on, at the rung where they waited or in the middle."""
+    cut = sweep_settings(tmp_path, budget={"trials": 4, "epochs": 3})
+    first = open_study(cut)
+    first.begin()
+    for loss in (1.0, 2.0, 3.0):
+        to_the_rung(first, start(first), loss)
+    first.end_if_spent()
+    assert {(trial.status, trial.reason) for trial in first.trials.values()} == {
+        (KILLED, "the sweep's 3 epochs are used up")
+    }
+    journal = Journal(cut.folder)
+    assert journal.reason_of_end(0) == "the sweep's 3 epochs are used up"
+
+    more = sweep_settings(tmp_path, budget={"trials": 4, "epochs": 100})
+    second = open_study(more)
+    complete = [second.complete]
+    second.begin()
+    assert journal.reason_of_end(0) == ""
+    promoted = start(second)
+    assert (promoted.number, second.until(promoted)) == (0, 3)
+    to_the_rung(second, promoted, 1.0)
+    while trial := second.next_trial():
+        to_the_rung(second, trial, 1.0 + trial.number)
+    assert [trial.status for trial in second.trials.values()] == [FINISHED, KILLED, KILLED, KILLED]
+    assert [*complete, second.complete] == [False, True]
+    assert state(open_study(more)) == state(second)
+
+
+def test_nobodys_time_is_counted_when_a_spent_sweep_is_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    sweep = sweep_settings(tmp_path, budget={"trials": 6, "minutes": 1})
+    first = open_study(sweep)
+    first.begin()
+    start(first)
+    now[0] += 61
+    first.report(0, epoch(1, 1.0))  # and then it was killed
+    now[0] += 86_400
+    second = open_study(sweep)
+    assert second.complete
+    second.begin()
+    second.end_if_spent()
+    assert open_study(sweep).elapsed_s == 61
 
 
 def test_a_trial_reads_in_the_journal_that_it_is_over(tmp_path: Path) -> None:

@@ -123,3 +123,32 @@ def test_a_local_base_model_is_found_from_everywhere(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert load(tmp_path, "model.base=./checkpoint").settings.model.base == str(tmp_path / "checkpoint")
     assert load(tmp_path, "model.base=google-t5/t5-small").settings.model.base == "google-t5/t5-small"
+
+
+def test_local_base_models_of_the_space_are_found_from_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    monkeypatch.chdir(tmp_path)
+    space = {
+        "model.base": {"choice": ["scratch", "./checkpoint", "google-t5/t5-small"]},
+        "train.lora.rank": {"integers": [1, 4], "when": {"model.base": ["./checkpoint"]}},
+    }
+    found = load(tmp_path, space=space).space
+    whole = str(tmp_path / "checkpoint")
+    assert found["model.base"].choice == ("scratch", whole, "google-t5/t5-small")
+    assert found["train.lora.rank"].when == {"model.base": (whole,)}
+
+
+def test_a_local_base_whose_files_changed_makes_another_sweep(tmp_path: Path) -> None:
+    weights = tmp_path / "checkpoint" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"one")
+    searched = load(tmp_path, space={"model.base": {"choice": ["scratch", str(weights.parent)]}})
+    fixed = load(tmp_path, f"model.base={weights.parent}")
+    before = [searched.identity("d"), fixed.identity("d")]
+    assert [searched.identity("d"), fixed.identity("d")] == before
+    weights.write_bytes(b"other")
+    assert all(
+        now != then for now, then in zip([searched.identity("d"), fixed.identity("d")], before, strict=True)
+    )

@@ -1,4 +1,6 @@
-"""One decision at a time: by a lock file on a machine, and by an announcement between machines."""
+"""One at a time moves the aliases of a model: by a lock file beside an SQLite file, by an announcement on a
+server.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +10,15 @@ import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 from pydantic import BaseModel, Field, ValidationError
 
-from adcraft.decision.trail import now
 from adcraft.errors import AdcraftError, AliasError
-from adcraft.settings import Settings
 from adcraft.tracking.connection import connect, embedded_artifacts, explained
-from adcraft.tracking.provenance import who
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,36 +28,42 @@ log = logging.getLogger(__name__)
 DECIDING_TAG = "adcraft.deciding."
 """How the tag of an announcement begins; the rest of it is new each time."""
 
+LEASE_S = 300.0
+"""After so long an announcement holds no more: its job was killed."""
+
 _PATIENCE_S = 60.0
-_LEASE_S = 300.0
 _PAUSE_S = (0.2, 1.0)
 
 
 @contextlib.contextmanager
-def alone(settings: Settings) -> Iterator[None]:
-    """Keep others from deciding about ``tracking.model`` meanwhile; wait for one who does.
+def alone(uri: str, model: str, by: str, *, patience_s: float = _PATIENCE_S) -> Iterator[None]:
+    """Keep others from deciding about a model, or giving it aliases, meanwhile; wait for one who does.
 
     Beside an SQLite file lies a lock for all who use it. A server is used from many machines, so who is
     going to decide says so in a tag of the registered model.
 
+    Args:
+        uri: of MLflow.
+        model: registered there.
+        by: who wants to, for those who wait.
+        patience_s: how long to wait for others on a server.
+
     Raises:
-        AliasError: somebody else has been deciding for a minute.
+        AliasError: somebody else has been deciding for so long.
         TrackingError: MLflow does not answer.
     """
-    uri, model = settings.tracking.uri, settings.tracking.model
-    artifacts = embedded_artifacts(uri)
-    folder = Path(artifacts).parent if artifacts else Path(settings.home)
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{model}.aliases.lock"):
-        if artifacts:
+    if artifacts := embedded_artifacts(uri):
+        folder = Path(artifacts).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{model}.aliases.lock"):
             yield
-            return
-        announcement = _Announcement(uri, model, settings.promote.by or who())
-        try:
-            announcement.wait_for_turn()
-            yield
-        finally:
-            announcement.withdraw()
+        return
+    announcement = _Announcement(uri, model, by)
+    try:
+        announcement.wait_for_turn(patience_s)
+        yield
+    finally:
+        announcement.withdraw()
 
 
 class _Claim(BaseModel):
@@ -70,7 +76,7 @@ class _Claim(BaseModel):
     @property
     def left_s(self) -> float:
         """Until it holds no more."""
-        return self.at + _LEASE_S - time.time()
+        return self.at + LEASE_S - time.time()
 
 
 class _Announcement:
@@ -89,9 +95,9 @@ class _Announcement:
         self._by = by
         self._key = f"{DECIDING_TAG}{uuid.uuid4().hex}"
 
-    def wait_for_turn(self) -> None:
+    def wait_for_turn(self, patience_s: float) -> None:
         """Announce, until nobody else does."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while self._announce() and (others := self._others()):
             self._remove(self._key)
             first = others[0]
@@ -110,11 +116,12 @@ class _Announcement:
         except AliasError:
             return  # no such model
         except AdcraftError as error:
-            log.warning("%s Others have to wait for %.0f s before they can decide.", error, _LEASE_S)
+            log.warning("%s Others have to wait for %.0f s before they can decide.", error, LEASE_S)
 
     def _announce(self) -> bool:
         """False where no such model is registered: there is nothing to decide, as the caller will say."""
-        claim = _Claim(by=self._by, when=now(), at=time.time())
+        now = datetime.now(UTC)
+        claim = _Claim(by=self._by, when=now.isoformat(timespec="seconds"), at=now.timestamp())
         try:
             with explained(self._uri, f"announcing a decision about {self._model}"):
                 self._client.set_registered_model_tag(self._model, self._key, claim.model_dump_json())

@@ -1,0 +1,52 @@
+"""A local Ray: started again where a busy machine is slower than Ray wants it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from adcraft.errors import ClusterError
+from adcraft.settings import load_settings
+from cluster.session import ray_session
+
+SLOW = Exception("The current node timed out during startup. This could happen because ...")
+
+
+def starting(monkeypatch: pytest.MonkeyPatch, *outcomes: Exception | None) -> list[Any]:
+    """Let ``ray.init`` do these things in turn; its calls so far."""
+    calls: list[Any] = []
+
+    def init(**options: Any) -> None:
+        calls.append(options)
+        if outcome := outcomes[len(calls) - 1]:
+            raise outcome
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    return calls
+
+
+def test_a_node_that_is_not_up_in_time_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    calls = starting(monkeypatch, SLOW, SLOW, None)
+    with ray_session(load_settings(None, [f"home={tmp_path}"], {})):
+        pass
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("outcomes", [(SLOW, SLOW, SLOW), (Exception("no port is free"),)])
+def test_any_other_fault_and_one_that_stays_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, outcomes: tuple[Exception, ...]
+) -> None:
+    calls = starting(monkeypatch, *outcomes)
+    with (
+        pytest.raises(ClusterError, match="A local Ray did not start: "),
+        ray_session(load_settings(None, [f"home={tmp_path}"], {})),
+    ):
+        pass
+    assert len(calls) == len(outcomes)
