@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from adcraft.ad_copy.guardrails.characters import odd_characters
+from adcraft.ad_copy.guardrails.completeness import cut_off
 from adcraft.ad_copy.guardrails.editorial import badly_written
 from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Finding, Verdict
@@ -54,26 +56,25 @@ def check(
 def _all(
     text: str, facts: Facts, rules: Rules, placement: Placement, asset: str, wishes: Wishes
 ) -> Iterator[Finding]:
-    if not text.strip():
-        yield Finding("empty", 0, len(text), text, "there is no text")
-        return
     folded = fold(text)
+    if not folded.words:
+        yield Finding("empty", 0, len(text), text, "there is no word in it")
+        return
+    language = wishes.language.lower().split("-")[0]
     limits = placement.assets[asset]
     if not placement.fits(asset, text):
         why = f"{placement.length(text)} characters, where {limits.hard} are accepted"
         yield Finding("length", 0, len(text), text, why)
-    yield from ungrounded(text, folded, facts, rules)
+    hits = rules.scanner.scan(folded.tokens)
+    yield from ungrounded(text, folded, hits, facts, rules)
     yield from badly_written(
-        text,
-        folded,
-        facts,
-        rules,
-        emoji=placement.emoji,
-        exclamation_marks=limits.exclamation_marks,
+        text, folded, hits, facts, rules, exclamation_marks=limits.exclamation_marks, language=language
     )
-    yield from repeated(text, folded, facts, rules)
+    yield from odd_characters(text, folded, facts, emoji=placement.emoji)
+    yield from cut_off(text, rules, language)
+    yield from repeated(text, folded, facts, rules, language)
     yield from personal(text, folded, facts, rules)
     yield from banned(text, folded, wishes.banned)
     yield from missing(folded, wishes.required)
-    if wishes.language:
-        yield from foreign(text, folded, facts, rules, wishes.language)
+    if language:
+        yield from foreign(text, facts, rules, language)

@@ -3,103 +3,100 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 
-import regex
-
 from adcraft.ad_copy.guardrails.facts import Facts
-from adcraft.ad_copy.guardrails.finding import Finding
-from adcraft.ad_copy.guardrails.folding import Folded
-from adcraft.ad_copy.guardrails.grounding import found
+from adcraft.ad_copy.guardrails.finding import Finding, found
+from adcraft.ad_copy.guardrails.folding import WORD, Folded
+from adcraft.ad_copy.guardrails.grounding import Hits
 from adcraft.ad_copy.guardrails.rules import Rules
-from adcraft.ad_copy.targets import dangles
 
-_REPEATED = re.compile(r"[!?]\s*[!?][!?\s]*|\.{4,}|(?<!\.)\.\.(?!\.)|([,;:*~#$&|+=^_-])\1+|/{3,}|…{2,}")
-_CAPITALS = re.compile(r"(?<![\w'’&-])[A-Z][A-Z'’]*[A-Z](?![\w'’-])")
-_ALTERNATING = re.compile(r"(?<![\w#])(?=\w*[a-z][A-Z]\w*[a-z][A-Z]|[a-z][A-Z][a-z])[A-Za-z]{4,}(?!\w)")
-_SPACED_OUT = re.compile(r"(?<!\w)[^\W\d_](?:[ ._*-]{1,3}[^\W\d_]){3,}(?!\w)")
+_EXCLAMATION = re.compile("[!\uff01\ufe57\ufe15\u203c\u2049\u2048\u01c3\u2757\u2755]")
+_MARK = "[!?\uff01\uff1f\ufe57\ufe56]"
+_REPEATED = re.compile(
+    rf"{_MARK}[\s.,¡¿]*{_MARK}[!?\s]*|[\u203c\u2047-\u2049]|\.{{4,}}|(?<!\.)\.\.(?!\.)|/{{3,}}|…(?:\s?…)+"
+    r"|([,;:*~#$%&|+=^_<>@\\`\u00a1-\u00bf\u2010-\u2025\u20a0-\u20bf\u3001\u3002-])(?:\s?\1)+"
+)
+_PART = re.compile(r"(?<!\w)[^\W\d_]+(?:['’][^\W\d_]+)*(?!\w)")
+_HUMPS = re.compile(r"[A-Z]{3,}[a-z]{2,}|[a-z]+[A-Z]{3,}|\w*[a-z][A-Z]\w*[a-z][A-Z]\w*")
+_RUN_TOGETHER = re.compile(r"(?=\w*[a-z]{3})(?:[A-Z][a-z]+){4,}")
+_INITIALS = 3
+_CAPITAL_INSIDE = re.compile(r"[^\W\d_][^\W\d_a-z\u00df-\u00ff]")
+_LETTER_ALONE = re.compile(r"\b[^\W\d_]\b")
+_LETTER = r"[A-Za-z\u00c0-\u024f\u0370-\u04ff\uff21-\uff5a]"
+_SPACED_OUT = re.compile(
+    rf"(?<!\w){_LETTER}(?P<sign>[^\w,&+'’])(?P=sign){{0,2}}{_LETTER}(?:(?P=sign){{1,3}}{_LETTER})+(?!\w)"
+    rf"|(?<!\w){_LETTER}(?:[ ._*-]{{1,3}}{_LETTER}){{3,}}(?!\w)"
+)
 _SPACES = re.compile(
-    r"^\s|\s$|\s{2,}"
-    r"|\s+[,;:!?](?=\s|$)|\s\.(?=\s|$)"
-    r"|[a-z]{2}[,;!?](?=[^\W\d_])|[a-z]{2}\.(?=[A-Z][a-z])"
+    r"^\s|\s$|[^\S\n]{2,}|\n{3,}"
+    r"|[\t\v\f\u2000-\u2008\u200a\u205f]|(?<=[\0-\u024f])\u3000|[(\[]\s|\s[)\]]"
+    r"|[^\S\u00a0\u202f](?:[,;](?=\s|\w|$)|[:!?](?=\s|$))|\s\.(?=\s|[A-Z]|$)"
+    r"|[a-z]{2}[,;!?](?=[^\W\d_])|[a-z]{2}\.(?=[A-Z][a-z])|[a-z]{3}\.(?=[a-z]{3})|[a-z]{3}:(?=[a-z]{2})"
 )
-_SYMBOL = regex.compile(
-    r"\p{Extended_Pictographic}\ufe0f?|[\U0001F1E6-\U0001F1FF]|[\p{So}--[°©®™№℠]]", regex.V1
-)
-_NO_PICTURE = frozenset("©®™0123456789#*")
-_HIDDEN = frozenset({"Cf", "Cc", "Co", "Cn", "Cs"})
-_JOINERS, _DIRECTIONS = "\u200d\u200c", "\u200e\u200f"
-_PAIRS = (("(", ")"), ("[", "]"), ("{", "}"), ("“", "”"))
-_OTHER = r"[\p{Cyrillic}\p{Greek}]"
-_LATIN_WITH = regex.compile(rf"\b\w*(?:\p{{Latin}}\w*{_OTHER}|{_OTHER}\w*\p{{Latin}})\w*\b")
+_FRENCH = re.compile(r"\s[:;!?]")
 
 
 def badly_written(
-    text: str, folded: Folded, facts: Facts, rules: Rules, *, emoji: bool, exclamation_marks: int
+    text: str,
+    folded: Folded,
+    hits: Hits,
+    facts: Facts,
+    rules: Rules,
+    *,
+    exclamation_marks: int,
+    language: str,
 ) -> Iterator[Finding]:
-    """Punctuation, capitals, spacing, symbols, what is cut off.
+    """Punctuation, capitals, spacing, spellings of chats.
 
     Args:
         text: the copy.
         folded: the same.
+        hits: of the rules' scanner in it.
         facts: what the product's own names are written like.
         rules: with the usual initialisms.
-        emoji: whether they are accepted.
-        exclamation_marks: how many are, at most; -1: any.
+        exclamation_marks: how many are accepted, at most; -1: any.
+        language: such as ``en``, or "".
     """
-    yield from _at(_REPEATED, "punctuation", text, "the same sign again and again")
-    marks = [index for index, character in enumerate(text) if character in "!\uff01"]
-    if 0 <= exclamation_marks < len(marks):
-        place = marks[exclamation_marks]
-        yield Finding("exclamation", place, place + 1, "!", f"at most {exclamation_marks} are accepted here")
-    yield from _capitals(text, facts, rules)
-    yield from _at(_SPACED_OUT, "spacing", text, "letters set apart")
-    yield from _at(_SPACES, "spacing", text, "a space too many, or too few")
-    for match in rules.gimmick.finditer(folded.text):
+    for match in _REPEATED.finditer(text):
+        yield _at("punctuation", match, "the same sign again and again")
+    marks = list(_EXCLAMATION.finditer(text)) if exclamation_marks >= 0 else []
+    if len(marks) > exclamation_marks >= 0:
+        yield _at("exclamation", marks[exclamation_marks], f"at most {exclamation_marks} are accepted here")
+    for match in WORD.finditer(text) if _CAPITAL_INSIDE.search(text) else ():
+        if not match.group()[1:].islower() and match.group() not in facts.written:
+            yield from _capitals(match, facts, rules)
+    yield from _spacing(text, facts, rules, language)
+    for match in hits.get("gimmick", ()):
         if not facts.says(match.group()):
             yield found("gimmick", text, folded, match.span(), "a spelling of chats")
-    if not text.isascii():
-        yield from _characters(text, facts, emoji=emoji)
-    if dangles(text):
-        last = text.split()[-1:] or [""]
-        start = len(text.rstrip()) - len(last[0])
-        yield Finding("cut_off", start, len(text), text[start:], "ends as if cut off")
-    for opening, closing in _PAIRS:
-        if (opening in text or closing in text) and text.count(opening) != text.count(closing):
-            place = max(text.rfind(opening), text.rfind(closing))
-            yield Finding("cut_off", place, place + 1, text[place], f"{opening} without {closing}")
 
 
-def _capitals(text: str, facts: Facts, rules: Rules) -> Iterator[Finding]:
-    words = [
-        match
-        for match in _CAPITALS.finditer(text)
-        if match.group() not in rules.capitals.usual and match.group() not in facts.written
-    ]
-    for match in words:
-        if len(match.group()) > 3 or match.group() in rules.capitals.shouted:
-            yield Finding("capitals", match.start(), match.end(), match.group(), "a word in capitals")
-    for match in _ALTERNATING.finditer(text):
-        if match.group() not in facts.written:
-            yield Finding("capitals", match.start(), match.end(), match.group(), "capitals within a word")
+def _capitals(word: re.Match[str], facts: Facts, rules: Rules) -> Iterator[Finding]:
+    """Of one word, or of the parts that hyphens make of it."""
+    tagged = word.string[: word.start()].endswith(("#", "@"))
+    for match in _PART.finditer(word.string, *word.span()):
+        part = match.group()
+        if part in facts.written or part in rules.capitals.usual:
+            continue
+        if part.isupper() and (len(part) > _INITIALS or part in rules.capitals.shouted):
+            yield _at("capitals", match, "a word in capitals")
+        elif _RUN_TOGETHER.fullmatch(part) and not tagged:
+            yield _at("spacing", match, "words that run together")
+        elif _HUMPS.fullmatch(part) and not tagged:
+            yield _at("capitals", match, "capitals within a word")
 
 
-def _characters(text: str, facts: Facts, *, emoji: bool) -> Iterator[Finding]:
-    for index, character in enumerate(text):
-        joins = character in _JOINERS and not text[index - 1 : index].isascii()  # emoji, Persian, Indic
-        if unicodedata.category(character) in _HIDDEN and character not in _DIRECTIONS and not joins:
-            yield Finding("hidden", index, index + 1, character, "a character that nobody sees")
-    for match in _LATIN_WITH.finditer(text):
-        if match.group() not in facts.written:
-            why = "letters of two scripts that look alike in one word"
-            yield Finding("look_alike", match.start(), match.end(), match.group(), why)
-    if emoji:
-        return
-    for match in _SYMBOL.finditer(text):
-        if match.group() not in _NO_PICTURE:
-            yield Finding("emoji", match.start(), match.end(), match.group(), "emoji are not accepted here")
+def _spacing(text: str, facts: Facts, rules: Rules, language: str) -> Iterator[Finding]:
+    set_apart = len(_LETTER_ALONE.findall(text)) >= _INITIALS or "_" in text
+    for match in _SPACED_OUT.finditer(text) if set_apart else ():
+        initials = "".join(filter(str.isalpha, match.group().upper()))
+        if initials not in rules.capitals.usual and not facts.says(match.group().lower()):
+            yield _at("spacing", match, "letters set apart")
+    for match in _SPACES.finditer(text):
+        if language != "fr" or not _FRENCH.fullmatch(match.group()):
+            yield _at("spacing", match, "a space too many, or too few")
 
 
-def _at(pattern: re.Pattern[str], rule: str, text: str, why: str) -> Iterator[Finding]:
-    return (Finding(rule, match.start(), match.end(), match.group(), why) for match in pattern.finditer(text))
+def _at(rule: str, match: re.Match[str], why: str) -> Finding:
+    return Finding(rule, match.start(), match.end(), match.group(), why)

@@ -6,15 +6,16 @@ import re
 from dataclasses import dataclass
 
 from adcraft.ad_copy.fields import FIELDS
-from adcraft.ad_copy.guardrails.folding import fold
+from adcraft.ad_copy.guardrails.folding import WORD, fold
+from adcraft.ad_copy.guardrails.quantities import numbers, quantities, sums_of_money
 from adcraft.ad_copy.guardrails.rules import Rules
-from adcraft.ad_copy.numbers import numbers_in, value_of
-from adcraft.ad_copy.slots import NUMBER
+from adcraft.ad_copy.numbers import numbers_in
+from adcraft.ad_copy.targets import separate_sentences
 from adcraft.workload import Record
 
 _NO_FACTS = frozenset({"id", "timestamp", "tone", "ad"})
 _PARTS = re.compile(r"\w+|[%#+]")
-WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_PART = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,15 @@ class Facts:
 
     Attributes:
         brand: as the record spells it; "" where it has none.
-        name: likewise.
+        name: likewise, folded.
         words: of all fields that state facts, folded, with one space between them and at both ends.
-        written: the words of these fields as they are spelt.
+        written: the words of these fields as they are spelt, and their parts.
         numbers: values of those that no letter stands before: "X4" is a name.
+        bare: values of those that no unit stands behind.
+        units: that are named, with a number or without.
         quantities: value and unit.
         amounts: values of the price, and of what stands with a currency.
-        currencies: folded, as they are written.
+        currencies: the likeliest meaning of each.
     """
 
     brand: str
@@ -37,6 +40,8 @@ class Facts:
     words: str
     written: frozenset[str]
     numbers: frozenset[str]
+    bare: frozenset[str]
+    units: frozenset[str]
     quantities: frozenset[tuple[str, str]]
     amounts: frozenset[str]
     currencies: frozenset[str]
@@ -51,40 +56,28 @@ class Facts:
             if spec.name not in _NO_FACTS and spec.name != target and (value := record.get(spec.name))
         ]
         joined = " | ".join(values)
-        text = fold(joined).text
-        price = fold(record.get("price") or "").text
-        words = (rules.number_words[match.group()] for match in rules.number_word.finditer(text))
-        amounts = list(rules.amount.finditer(text))
+        folded = fold(separate_sentences(joined))
+        text = folded.text
+        hits = rules.scanner.scan(folded.tokens)
+        found = [number for number in numbers(text, hits.get("number_word", ()), rules) if not number.name]
+        measured = list(quantities(text, found, rules))
+        sums = list(sums_of_money(text, found, rules))
+        with_unit = {measure.start for measure in measured}
+        price = numbers_in(fold(record.get("price") or "").text)
+        words = _PARTS.findall(text)
         return cls(
             brand=record.get("brand") or "",
-            name=record.get("product_name") or "",
-            words=_spaced(text),
-            written=frozenset(WORD.findall(joined)),
-            numbers=frozenset([*standalone_numbers(text), *(value_of(f"{value:g}") for value in words)]),
-            quantities=frozenset(
-                (value_of(match["number"]), rules.unit(match["unit"]))
-                for match in rules.quantity.finditer(text)
-            ),
-            amounts=frozenset(
-                [*numbers_in(price), *(value_of(match["before"] or match["after"]) for match in amounts)]
-            ),
-            currencies=frozenset((match["currency"] or match["behind"]).strip() for match in amounts),
+            name=fold(record.get("product_name") or "").text,
+            words=f" {' '.join(words)} ",
+            written=frozenset([*WORD.findall(joined), *_PART.findall(joined)]),
+            numbers=frozenset(number.value for number in found),
+            bare=frozenset(number.value for number in found if number.start not in with_unit),
+            units=frozenset(rules.unit_of[word] for word in words if word in rules.unit_of),
+            quantities=frozenset((measure.value, measure.means[0]) for measure in measured),
+            amounts=frozenset([*price, *(money.value for money in sums)]),
+            currencies=frozenset(money.means[0] for money in sums),
         )
 
     def says(self, folded: str) -> bool:
         """Whether the record has these folded words one after another, whatever signs are between them."""
-        return _spaced(folded) in self.words
-
-
-def standalone_numbers(folded: str) -> list[str]:
-    """Values of the numbers that no letter stands before."""
-    return [value_of(match.group()) for match in NUMBER.finditer(folded) if not in_a_word(folded, match)]
-
-
-def in_a_word(folded: str, number: re.Match[str]) -> bool:
-    """Whether a letter stands before it."""
-    return folded[number.start() - 1 : number.start()].isalpha()
-
-
-def _spaced(text: str) -> str:
-    return f" {' '.join(_PARTS.findall(text))} "
+        return f" {' '.join(_PARTS.findall(folded))} " in self.words

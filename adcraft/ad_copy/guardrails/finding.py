@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adcraft.ad_copy.guardrails.folding import Folded
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -39,3 +41,9 @@ class Verdict:
     def rules(self) -> frozenset[str]:
         """Those that were broken."""
         return frozenset(finding.rule for finding in self.findings)
+
+
+def found(rule: str, text: str, folded: Folded, span: tuple[int, int], why: str) -> Finding:
+    """A finding at a span of the folded text."""
+    start, end = folded.span(*span)
+    return Finding(rule, start, end, text[start:end], why)

@@ -5,8 +5,15 @@ that only look like others (Unicode Technical Standard 39).
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 from dataclasses import dataclass
+
+TOKEN = re.compile(r"[^\W_]+|[^\w\s]")
+WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""What nobody sees although Unicode counts it among letters, marks and symbols."""
+_ODD_SPACE = re.compile(r"\s\s|[^\S ]")
 
 
 @dataclass(frozen=True)
@@ -15,11 +22,28 @@ class Folded:
 
     Attributes:
         text: folded.
-        origin: index in the original of each character, and the original's length.
+        forms: what each character of the original became; none: each is one character still.
     """
 
     text: str
-    origin: tuple[int, ...] | range
+    forms: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def tokens(self) -> list[re.Match[str]]:
+        """Runs of letters and digits, and single signs."""
+        return list(TOKEN.finditer(self.text))
+
+    @functools.cached_property
+    def words(self) -> list[re.Match[str]]:
+        """Words, those with a hyphen or an apostrophe as one."""
+        return list(WORD.finditer(self.text))
+
+    @functools.cached_property
+    def origin(self) -> list[int] | range:
+        """Index in the original of each character, and the original's length."""
+        if not self.forms:
+            return range(len(self.text) + 1)
+        return [*(index for index, form in enumerate(self.forms) for _ in form), len(self.forms)]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where in the original the folded characters ``start`` to ``end`` were."""
@@ -29,22 +53,32 @@ class Folded:
 
 
 def fold(text: str) -> Folded:
-    """Fold ``text``: what full-width, Latin and Cyrillic letters spell together is ``free``."""
-    if text.isascii():
-        return Folded(text.lower(), range(len(text) + 1))
-    folded = [_folded(character) for character in text]
-    origin = [index for index, form in enumerate(folded) for _ in form]
-    return Folded("".join(folded), (*origin, len(text)))
+    """Fold ``text``: what full-width, Latin and Cyrillic letters spell together is ``free``; any run of white
+    space is one space.
+    """
+    odd = _ODD_SPACE.search(text) is not None
+    if text.isascii() and not odd:
+        return Folded(text.lower())
+    forms = [_folded(character) for character in text]
+    if odd:
+        spaces = [form.isspace() for form in forms]
+        forms = [
+            "" if space and index and spaces[index - 1] else form
+            for index, (form, space) in enumerate(zip(forms, spaces, strict=True))
+        ]
+    return Folded("".join(forms), tuple(forms))
 
 
 @functools.lru_cache(maxsize=8192)
 def _folded(character: str) -> str:
+    if character.isspace():
+        return " "
     if character.isascii():
         return character.lower()
     plain = "".join(
         part
         for part in unicodedata.normalize("NFKD", character)
-        if unicodedata.category(part) not in ("Mn", "Cf", "Cc")
+        if unicodedata.category(part) not in ("Mn", "Cf", "Cc") and part not in UNSEEN
     )
     look_alike = _look_alikes()
     return "".join(look_alike.get(part, part) for part in plain.casefold()).lower()

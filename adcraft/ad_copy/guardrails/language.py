@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 
 import regex
 
-from adcraft.ad_copy.guardrails.facts import WORD, Facts
+from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Finding
-from adcraft.ad_copy.guardrails.folding import Folded
+from adcraft.ad_copy.guardrails.folding import WORD
 from adcraft.ad_copy.guardrails.rules import Rules
 
 _SCRIPTS = {
@@ -17,38 +18,38 @@ _SCRIPTS = {
     "ja": "Han|Hiragana|Katakana", "ko": "Hangul", "ru": "Cyrillic", "th": "Thai", "uk": "Cyrillic",
     "zh": "Han",
 }  # fmt: skip
+_NOT_LATIN = re.compile("[\u0370-\u1cff\u2c80-\ua6ff\ua800-\ud7ff\uf900-\ufaff\ufb1d-\ufeff]")
 _SHARE = 0.3
 _LEAST = 2
 
 
-def foreign(text: str, folded: Folded, facts: Facts, rules: Rules, language: str) -> Iterator[Finding]:
-    """A finding about the whole text where it is in another language than ``language``, a tag such as ``en``
-    or ``en-GB``. Words that the record has are in every language.
+def foreign(text: str, facts: Facts, rules: Rules, language: str) -> Iterator[Finding]:
+    """A finding about the whole text where it is in another language than ``language``, such as ``en``.
+    Words that the record has are in every language.
 
     A text of few words without a function word is not told from others of its script.
     """
-    tag = language.lower().split("-")[0]
-    scripts = _SCRIPTS.get(tag, "Latin").split("|")
-    latin, within = "Latin" in scripts, _pattern(tuple(scripts))
-    own = [match for match in WORD.finditer(text) if match.group() not in facts.written]
-    letters = [character for match in own for character in match.group() if character.isalpha()]
-    other = [
-        character for character in letters if not ((character.isascii() and latin) or within.match(character))
-    ]
-    if letters and len(other) / len(letters) > _SHARE:
-        yield Finding("language", 0, len(text), text, f"this is not written in the script of {tag!r}")
+    scripts = _SCRIPTS.get(language, "Latin")
+    own = [word for word in WORD.findall(text) if word not in facts.written]
+    if (scripts != "Latin" or _NOT_LATIN.search(text)) and _in_other_script("".join(own), scripts):
+        yield Finding("language", 0, len(text), text, f"this is not written in the script of {language!r}")
         return
-    if tag not in rules.function_words:
+    if language not in rules.function_words:
         return
     counts = dict.fromkeys(rules.function_words, 0)
-    for match in WORD.finditer(folded.text):
-        for known in rules.languages_of.get(match.group(), ()):
-            counts[known] += match.group() not in facts.written
-    likeliest = max(counts, key=lambda known: (counts[known], known == tag))
-    if counts[likeliest] >= _LEAST and counts[likeliest] > 2 * counts[tag]:
-        yield Finding("language", 0, len(text), text, f"this reads as {likeliest!r} and not as {tag!r}")
+    for word in {word.lower() for word in own}:
+        for known in rules.languages_of.get(word, ()):
+            counts[known] += 1
+    likeliest = max(counts, key=lambda known: (counts[known], known == language))
+    if counts[likeliest] >= _LEAST and counts[likeliest] > 2 * counts[language]:
+        yield Finding("language", 0, len(text), text, f"this reads as {likeliest!r} and not as {language!r}")
+
+
+def _in_other_script(words: str, scripts: str) -> bool:
+    letters = sum(map(str.isalpha, words))
+    return bool(letters) and sum(map(str.isalpha, _pattern(scripts).sub("", words))) > _SHARE * letters
 
 
 @functools.cache
-def _pattern(scripts: tuple[str, ...]) -> regex.Pattern[str]:
-    return regex.compile("|".join(rf"\p{{scx={script}}}" for script in scripts))
+def _pattern(scripts: str) -> regex.Pattern[str]:
+    return regex.compile("|".join(rf"\p{{scx={script}}}" for script in scripts.split("|")))

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from adcraft.ad_copy.guardrails.facts import Facts
-from adcraft.ad_copy.guardrails.finding import Finding
+from adcraft.ad_copy.guardrails.finding import Finding, found
 from adcraft.ad_copy.guardrails.folding import Folded
-from adcraft.ad_copy.guardrails.grounding import found
 from adcraft.ad_copy.guardrails.rules import Rules
 
-_FEWEST_DIGITS, _MOST_DIGITS = 8, 15
-_OF_DIGITS = frozenset({"phone", "card", "iban", "social_security"})
+_FEWEST_DIGITS, _MOST_DIGITS = 7, 15
+_DIGIT = re.compile(r"\d")
 
 
 def personal(text: str, folded: Folded, facts: Facts, rules: Rules) -> Iterator[Finding]:
-    """E-mail and web addresses, telephone, card and account numbers, handles. A number in the form of a
-    telephone's that the product's name has is a model's.
+    """E-mail, web and street addresses, telephone, card and account numbers, handles. A number in the form of
+    a telephone's that the record has is a model's.
     """
     told: list[tuple[int, int]] = []
-    digits_in_all = sum(character.isdigit() for character in folded.text)
-    for kind, pattern in rules.personal_data.items():
-        if kind in _OF_DIGITS and digits_in_all < _FEWEST_DIGITS:
+    digits_in_all = len(_DIGIT.findall(folded.text))
+    for kind, contact in rules.personal.items():
+        if not contact.may_be_in(folded.text, digits_in_all):
             continue
-        for match in pattern.finditer(folded.text):
+        for match in contact.pattern.finditer(folded.text):
             start, end = match.span()
-            digits = sum(character.isdigit() for character in match.group())
+            digits = len(_DIGIT.findall(match.group()))
             if kind == "phone" and not _FEWEST_DIGITS <= digits <= _MOST_DIGITS:
                 continue
-            if kind in ("phone", "handle") and facts.says(match.group()):
+            if kind == "phone" and facts.says(match.group()):
                 continue
             if any(start < until and since < end for since, until in told):
                 continue

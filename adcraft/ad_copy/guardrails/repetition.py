@@ -2,42 +2,86 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from itertools import pairwise
 
-from adcraft.ad_copy.guardrails.facts import WORD, Facts
-from adcraft.ad_copy.guardrails.finding import Finding
+from adcraft.ad_copy.guardrails.facts import Facts
+from adcraft.ad_copy.guardrails.finding import Finding, found
 from adcraft.ad_copy.guardrails.folding import Folded
-from adcraft.ad_copy.guardrails.grounding import found
 from adcraft.ad_copy.guardrails.rules import Rules
 
-_MOST = 2
-_RUN = 3
+_MOST, _MOST_FORMS = 2, 3
+_RUN, _CONTENT_RUN = 3, 2
 _TWICE_IN_A_ROW = frozenset({"so", "very", "bye", "that", "had", "choo", "yo", "no", "oh", "ha"})
+_ENDING = re.compile(r"(?<=\w{4})(?:s|able|ably|ing|ed|ly)$")
+_ENDS_CLAUSE = re.compile(r"[.!?;:,–—]")
 
 
-def repeated(text: str, folded: Folded, facts: Facts, rules: Rules) -> Iterator[Finding]:
-    """A word twice in a row, a word of content more than twice, three words that come again. What the
-    product's own name repeats is its own.
+def repeated(text: str, folded: Folded, facts: Facts, rules: Rules, language: str) -> Iterator[Finding]:
+    """A word twice in a row, a word of content more than twice in any form, the same words again: three, two
+    of content, or a clause. What the product's own name repeats is its own.
     """
-    words = list(WORD.finditer(folded.text))
-    if len({word.group() for word in words}) == len(words):
-        return
+    words = folded.words
+    no_content = rules.function_words.get(language, rules.languages_of)
     spelt = [word.group() for word in words]
-    for before, word in pairwise(words):
-        between = folded.text[before.end() : word.start()]
-        same = before.group() == word.group() and between.strip() in ("", ",")
-        if same and word.group() not in _TWICE_IN_A_ROW and not facts.says(f"{word.group()} {word.group()}"):
+    stems = [_stem(word) for word in spelt]
+    if len(set(stems)) == len(stems):
+        return
+    yield from _in_a_row(text, folded, facts)
+    for forms, most in ((spelt, _MOST), (stems, _MOST_FORMS)):
+        counts = Counter(form for form in forms if form not in no_content and len(form) > 1)
+        for form, count in counts.items():
+            if count > most and count > most + folded.text.count(facts.name) * facts.name.count(form):
+                last = words[len(forms) - 1 - forms[::-1].index(form)]
+                why = f"{last.group()!r} is there {count} times"
+                yield found("repetition", text, folded, last.span(), why)
+    yield from _runs(text, folded, spelt, facts, no_content)
+
+
+@functools.lru_cache(maxsize=16_384)
+def _stem(word: str) -> str:
+    return _ENDING.sub("", word)
+
+
+def _in_a_row(text: str, folded: Folded, facts: Facts) -> Iterator[Finding]:
+    for before, word in pairwise(folded.words):
+        between = folded.text[before.end() : word.start()].strip()
+        same = before.group() == word.group() and between in ("", ",")
+        meant = word.group() in _TWICE_IN_A_ROW or facts.says(f"{word.group()} {word.group()}")
+        if same and not meant:
             yield found("repetition", text, folded, (before.start(), word.end()), "a word twice in a row")
-    counts = Counter(word for word in spelt if word not in rules.languages_of and len(word) > 1)
-    for often, count in counts.items():
-        if count > _MOST and count > _MOST + facts.name.lower().count(often):
-            last = words[len(spelt) - 1 - spelt[::-1].index(often)]
-            yield found("repetition", text, folded, last.span(), f"{often!r} is there {count} times")
-    runs = [tuple(spelt[index : index + _RUN]) for index in range(len(spelt) - _RUN + 1)]
-    for index, run in enumerate(runs):
-        if run in runs[: max(0, index - _RUN + 1)] and not facts.says(" ".join(run)):
-            span = words[index].start(), words[index + _RUN - 1].end()
-            yield found("repetition", text, folded, span, "words that were there before")
-            return
+
+
+def _runs(
+    text: str, folded: Folded, spelt: Sequence[str], facts: Facts, no_content: Container[str]
+) -> Iterator[Finding]:
+    """The first run of words that was there before."""
+    seen: dict[tuple[str, ...], int] = {}
+    for index in range(len(spelt) - 1):
+        for length in (_RUN, _CONTENT_RUN):
+            run = tuple(spelt[index : index + length])
+            telling = length == _RUN or not any(word in no_content for word in run)
+            again = seen.setdefault(run, index) <= index - length
+            clause = again and _is_clause(folded, index, length) and _is_clause(folded, seen[run], length)
+            at_once = seen[run] == index - length
+            if (
+                again
+                and len(run) == length
+                and (telling or clause or at_once)
+                and not facts.says(" ".join(run))
+            ):
+                span = folded.words[index].start(), folded.words[index + length - 1].end()
+                yield found("repetition", text, folded, span, "words that were there before")
+                return
+
+
+def _is_clause(folded: Folded, index: int, length: int) -> bool:
+    """Whether a sign, or an end of the text, stands on both sides of these words."""
+    words, text = folded.words, folded.text
+    before = text[words[index - 1].end() : words[index].start()] if index else "."
+    last = index + length - 1
+    after = text[words[last].end() : words[last + 1].start()] if last + 1 < len(words) else "."
+    return bool(_ENDS_CLAUSE.search(before) and _ENDS_CLAUSE.search(after))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from importlib import resources
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from adcraft.ad_copy.guardrails.scanning import Scanner, whole_words
 
 
 class _Data(BaseModel):
@@ -18,12 +21,60 @@ class Claim(_Data):
     """What must stand in the record where copy says it."""
 
     why: str
+    in_other_words: bool = False
+    patterns: list[str] = Field(min_length=1)
+
+    @functools.cached_property
+    def _whole(self) -> list[re.Pattern[str]]:
+        return [whole_words(pattern) for pattern in self.patterns]
+
+    def said_in(self, words: str, claim: str) -> bool:
+        """Whether a record's ``words`` have what one of the patterns finds in ``claim``, in other words."""
+        return self.in_other_words and any(
+            pattern.search(words) for pattern in self._whole if pattern.search(claim)
+        )
+
+
+class Sizes(_Data):
+    """How sizes are named."""
+
+    why: str
+    one: str
+    before: str
+    between: str
+    patterns: list[str] = Field(min_length=1)
+
+    @functools.cached_property
+    def all(self) -> list[str]:
+        """The patterns, and that of a list of sizes."""
+        return [rf"(?:{self.before}):? (?:{self.one})(?:(?:{self.between})(?:{self.one}))*", *self.patterns]
+
+    @functools.cached_property
+    def token(self) -> re.Pattern[str]:
+        """One size."""
+        return whole_words(self.one)
+
+    @functools.cached_property
+    def filler(self) -> re.Pattern[str]:
+        """What may stand beside sizes in a list of them."""
+        return re.compile(rf"(?:{self.before}|{self.between}|[ :])*")
+
+
+class Contact(_Data):
+    """One kind of personal data."""
+
+    sign: str = ""
+    digits: int = 0
     patterns: list[str] = Field(min_length=1)
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Any of the patterns, as whole words."""
-        return whole_words("|".join(self.patterns))
+        """Any of the patterns."""
+        return re.compile("|".join(self.patterns))
+
+    def may_be_in(self, text: str, digits: int) -> bool:
+        """Whether it is worth while to look for it in a folded text with so many digits."""
+        return digits >= self.digits and re.search(self.sign, text) is not None
 
 
 class Capitals(_Data):
@@ -38,51 +89,64 @@ class Rules(_Data):
 
     version: str
     claims: dict[str, Claim]
+    sizes: Sizes
     number_words: dict[str, float]
     number_idioms: str
     units: dict[str, list[str]]
-    currencies: str
+    currencies: dict[str, list[str]]
     brands: frozenset[str]
+    brands_that_are_words: frozenset[str]
     capitals: Capitals
-    gimmicks: str
-    personal: dict[str, str]
+    gimmicks: list[str]
+    personal: dict[str, Contact]
     function_words: dict[str, frozenset[str]]
+    unfinished: dict[str, list[str]]
 
     @functools.cached_property
-    def quantity(self) -> re.Pattern[str]:
-        """A number and its unit: groups ``number`` and ``unit``."""
-        spellings = [spelling for unit in self.units.values() for spelling in unit]
-        longest_first = "|".join(sorted(map(_spelling, spellings), key=len, reverse=True))
-        return re.compile(rf"(?P<number>\d(?:[\d.,]*\d)?)[ -]?(?P<unit>{longest_first})")
-
-    @functools.cached_property
-    def amount(self) -> re.Pattern[str]:
-        """A sum of money, its currency before or after the number: groups ``before``, ``after``."""
-        number = r"\d(?:[\d.,]*\d)?"
-        return re.compile(
-            rf"(?P<currency>(?<!\w)(?:{self.currencies})) ?(?P<before>{number})"
-            rf"|(?P<after>{number}) ?(?P<behind>(?:{self.currencies})(?!\w))"
+    def scanner(self) -> Scanner:
+        """Finds claims (by their rule), ``size``, ``gimmick``, ``number_word`` and ``number_idiom``."""
+        return Scanner(
+            {
+                **{rule: claim.patterns for rule, claim in self.claims.items()},
+                "size": self.sizes.all,
+                "gimmick": self.gimmicks,
+                "number_word": self.number_words,
+                "number_idiom": [self.number_idioms],
+            }
         )
 
     @functools.cached_property
-    def number_word(self) -> re.Pattern[str]:
-        """One of the number words."""
-        return whole_words("|".join(self.number_words))
+    def unit_of(self) -> dict[str, str]:
+        """Spelling to unit."""
+        return {spelling: unit for unit, forms in self.units.items() for spelling in _spellings(forms)}
 
     @functools.cached_property
-    def number_idiom(self) -> re.Pattern[str]:
-        """Where a number word is none."""
-        return whole_words(self.number_idioms)
+    def unit_behind(self) -> re.Pattern[str]:
+        """A unit (group ``what``) right behind a number. A word such as "in" is none before another word."""
+        words = [rf"{re.escape(unit)}(?! ?[^\W\d_])" for unit in self.unit_of if unit in self.languages_of]
+        units = [unit for unit in self.unit_of if unit not in self.languages_of]
+        letters = _longest_first(unit for unit in units if unit[-1].isalpha())
+        signs = _longest_first(unit for unit in units if not unit[-1].isalpha())
+        return re.compile(rf"[ -]?(?P<what>(?:{letters})(?![^\W\d_])|{signs}|{'|'.join(words)})")
 
     @functools.cached_property
-    def gimmick(self) -> re.Pattern[str]:
-        """A spelling of chats."""
-        return whole_words(self.gimmicks)
+    def currencies_of(self) -> dict[str, tuple[str, ...]]:
+        """Spelling to the currencies that are written so, the likeliest first."""
+        found: dict[str, tuple[str, ...]] = {}
+        for currency, forms in self.currencies.items():
+            for spelling in _spellings(forms):
+                found[spelling] = (*found.get(spelling, ()), currency)
+        return found
 
     @functools.cached_property
-    def personal_data(self) -> dict[str, re.Pattern[str]]:
-        """By kind."""
-        return {kind: re.compile(pattern) for kind, pattern in self.personal.items()}
+    def currency_before(self) -> re.Pattern[str]:
+        """A currency (group ``what``) right before a number."""
+        return re.compile(rf"(?<!\w)(?P<what>{_longest_first(self.currencies_of)}) ?(?=\d)")
+
+    @functools.cached_property
+    def currency_behind(self) -> re.Pattern[str]:
+        """The same right behind one."""
+        return re.compile(rf"[ -]?(?P<what>{_longest_first(self.currencies_of)})(?!\w)")
 
     @functools.cached_property
     def languages_of(self) -> dict[str, list[str]]:
@@ -94,33 +158,21 @@ class Rules(_Data):
         return found
 
     @functools.cached_property
-    def _unit_of(self) -> list[tuple[str, re.Pattern[str]]]:
-        return [
-            (unit, re.compile("|".join(map(_spelling, spellings)))) for unit, spellings in self.units.items()
-        ]
-
-    def unit(self, spelling: str) -> str:
-        """The unit that ``spelling`` stands for.
-
-        Raises:
-            KeyError: none; ``quantity`` finds no such one.
-        """
-        for unit, pattern in self._unit_of:
-            if pattern.fullmatch(spelling):
-                return unit
-        raise KeyError(spelling)
+    def unfinished_end(self) -> dict[str, re.Pattern[str]]:
+        """By language: the end of a text that lacks what should follow."""
+        return {
+            language: re.compile(rf"\s(?:{'|'.join(words)})[\s.…!]*$", re.IGNORECASE)
+            for language, words in self.unfinished.items()
+        }
 
 
-def whole_words(pattern: str) -> re.Pattern[str]:
-    """``pattern`` where no word goes on before or after it."""
-    return re.compile(rf"(?<![\w]){'(?:' + pattern + ')'}(?!\w)")
+def _spellings(forms: Iterable[str]) -> list[str]:
+    optional = [(form[:-2], form[:-1]) if form.endswith("?") else (form,) for form in forms]
+    return [spelling for both in optional for spelling in both]
 
 
-def _spelling(spelling: str) -> str:
-    """A spelling as a pattern: letters end a word, signs do not."""
-    return (
-        rf"{spelling}(?![^\W\d_])" if spelling[-1].isalpha() or spelling[-1] == "?" else re.escape(spelling)
-    )
+def _longest_first(spellings: Iterable[str]) -> str:
+    return "|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))
 
 
 @functools.cache
@@ -130,7 +182,8 @@ def shipped_rules() -> Rules:
     tree = yaml.safe_load(text)
     for key in ("usual", "shouted"):
         tree["capitals"][key] = frozenset(tree["capitals"][key])
-    tree["brands"] = frozenset(tree["brands"])
+    for key in ("brands", "brands_that_are_words"):
+        tree[key] = frozenset(tree[key])
     tree["number_words"] = {word: float(value) for word, value in tree["number_words"].items()}
     tree["function_words"] = {tag: frozenset(words) for tag, words in tree["function_words"].items()}
     return Rules.model_validate(tree)

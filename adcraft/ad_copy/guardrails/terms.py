@@ -6,9 +6,8 @@ import functools
 import re
 from collections.abc import Callable, Collection, Iterator
 
-from adcraft.ad_copy.guardrails.finding import Finding
+from adcraft.ad_copy.guardrails.finding import Finding, found
 from adcraft.ad_copy.guardrails.folding import Folded, fold
-from adcraft.ad_copy.guardrails.grounding import found
 
 _TYPED_AS = {
     "a": "a@4",
@@ -21,7 +20,7 @@ _TYPED_AS = {
     "s": "s$5",
     "t": "t7+",
 }
-_BETWEEN = r"[\W_]{0,2}"
+_BETWEEN, _GAP = r"[\W_]{0,2}", r"[\W_]*"
 
 
 def banned(text: str, folded: Folded, terms: Collection[str]) -> Iterator[Finding]:
@@ -43,32 +42,41 @@ def missing(folded: Folded, terms: Collection[str]) -> Iterator[Finding]:
 
 @functools.lru_cache(maxsize=1024)
 def _banned(term: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W_]){_inflected(fold(term).text, _loose)}(?![^\W_])")
+    return re.compile(rf"(?<![^\W_]){_inflected(fold(term).text, _loose, _typed)}(?![^\W_])")
 
 
 @functools.lru_cache(maxsize=1024)
 def _required(term: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){_inflected(fold(term).text, re.escape)}(?!\w)")
+    return re.compile(rf"(?<!\w){_inflected(fold(term).text, re.escape, str)}(?!\w)")
 
 
-def _inflected(term: str, pattern_of: Callable[[str], str]) -> str:
+def _inflected(term: str, stem_as: Callable[[str], str], ending_as: Callable[[str], str]) -> str:
     """A pattern of ``term`` and its regular forms; the endings are those of its last word."""
-    stem, endings = term, r"(?:e?s|['’]s)?"
     if not term[-1:].isalpha() or len(term) < 3:
-        return pattern_of(term)
+        return stem_as(term)
     if term.endswith("e"):
-        stem, endings = term[:-1], "(?:e(?:s|d|r|rs|st|ly|ness|['’]s)?|ings?|y|able)"
-    elif term.endswith("y") and term[-2] not in "aeiou":
-        stem, endings = term[:-1], "(?:y(?:ing|['’]s)?|i(?:es|ed|er|ers|est|ly|ness))"
-    elif term.isascii():
-        doubled = f"{term[-1]}?" if term[-1] not in "aeiouwxy" else ""
-        endings = f"(?:e?s|['’]s|{doubled}(?:ed|ers?|est|ings?|y|ish|able)|ly|ness)?"
-    return pattern_of(stem) + endings
+        return stem_as(term[:-1]) + ending_as("(?:e(?:[snmrd]|rs|st|ly|ness|['’]s)?|ings?|y|able)")
+    if term.endswith("y") and term[-2] not in "aeiou":
+        return stem_as(term[:-1]) + ending_as("(?:y(?:ing|['’]s)?|i(?:es|ed|er|ers|est|ly|ness))")
+    if not term.isascii():
+        return stem_as(term) + ending_as("(?:e?s|['’]s)?")
+    doubled = f"{term[-1]}?" if term[-1] not in "aeiouwxy" else ""
+    forms = f"e?s|['’]s|e[mn]?|{doubled}(?:ed|ers?|est|ings?|y|ish|able)|e?ste[mnrs]?|ly|ness"
+    return stem_as(term) + ending_as(f"(?:{forms})?")
+
+
+def _typed(endings: str) -> str:
+    """A pattern of endings, each letter as it may be typed, and signs before them."""
+    return _BETWEEN + re.sub(r"\w(?![^\[]*\])", lambda letter: _letter(letter.group()), endings)
+
+
+def _letter(letter: str) -> str:
+    return f"[{re.escape(_TYPED_AS.get(letter, letter))}]"
 
 
 def _loose(text: str) -> str:
-    """Each letter as it may be typed, and signs between; a gap between words may be any."""
-    words = text.split()
-    return r"[\W_]+".join(
-        _BETWEEN.join(f"[{re.escape(_TYPED_AS.get(letter, letter))}]" for letter in word) for word in words
+    """Each letter as it may be typed, drawn out or not, and signs between; a gap between words may be any."""
+    return _GAP.join(
+        _BETWEEN.join(f"{_letter(letter)}(?:{_letter(letter)}{{2,}})?" for letter in word)
+        for word in re.split(r"[\W_]+", text)
     )
