@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -38,8 +39,11 @@ class TwoNodes:
 @contextlib.contextmanager
 def two_nodes(num_cpus: int) -> Iterator[TwoNodes]:
     """Start them, with ``num_cpus`` logical CPUs each, and end them."""
+    from ray._private.utils import get_ray_address_file
     from ray.cluster_utils import Cluster
 
+    # Cluster writes its address there, and no other Ray of ours ever makes that folder.
+    Path(get_ray_address_file(None)).parent.mkdir(parents=True, exist_ok=True)
     folder = tempfile.mkdtemp(prefix="adcraft-", dir="/tmp")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "temp_dir": folder})
     try:
