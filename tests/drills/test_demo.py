@@ -27,8 +27,7 @@ _PRODUCTS = 60
 def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[PreparedDataset, str]]:
     """The demo when it is up: its dataset, and where it answers HTTP."""
     home, port = tmp_path / "home", free_port(8000)
-    options = ["--home", str(home), "--port", str(port), "--set", "train.max_minutes=2"]
-    command = [sys.executable, "-m", "cluster.demo", *options]
+    command = [sys.executable, "-m", "cluster.demo", "--home", str(home), "--port", str(port)]
     feed = _REAL / f"{request.param}.csv"
     if request.param != "sample":
         if not feed.exists():
