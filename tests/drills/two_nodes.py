@@ -39,7 +39,7 @@ class TwoNodes:
 @contextlib.contextmanager
 def two_nodes(num_cpus: int) -> Iterator[TwoNodes]:
     """Start them, with ``num_cpus`` logical CPUs each, and end them."""
-    from ray._private.utils import get_ray_address_file
+    from ray._common.utils import get_ray_address_file
     from ray.cluster_utils import Cluster
 
     # Cluster writes its address there, and no other Ray of ours ever makes that folder.
