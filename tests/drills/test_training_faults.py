@@ -86,6 +86,7 @@ def test_one_worker_goes_on_from_the_shards_of_two_until_a_node_comes_back(
         "train.num_workers=2",
         "train.min_workers=1",
         "train.strategy=fsdp",
+        "train.tokens_per_batch=768",
         "train.max_epochs=500",
     )
 
@@ -95,7 +96,7 @@ def test_one_worker_goes_on_from_the_shards_of_two_until_a_node_comes_back(
     job.wait_for_the_middle_of_an_epoch()
     nodes.kill_one_that_trains()
     job.wait_until(lambda: workers() == 1)
-    job.wait_for("epoch 3 done")
+    job.wait_for("epoch 2 done")
     nodes.add_one()
     job.wait_until(lambda: workers() == 2)
     done = job.said.count(" done: ")
