@@ -76,28 +76,39 @@ def assert_as_undisturbed(uri: str, undisturbed: dict[str, list[tuple[int, float
     assert traces.artifacts() == {"bundle", "learning_curve.png", "samples.json", "settings.json"}
 
 
-def test_one_worker_goes_on_from_the_shards_of_two_when_a_node_is_killed(
-    start: Start, nodes: TwoNodes, tmp_path: Path, undisturbed
+def test_one_worker_goes_on_from_the_shards_of_two_until_a_node_comes_back(
+    start: Start, nodes: TwoNodes, tmp_path: Path
 ) -> None:
+    """Ray looks for it once a minute."""
     job = start(
         tmp_path / "home",
         f"ray.address={nodes.address}",
         "train.num_workers=2",
         "train.min_workers=1",
         "train.strategy=fsdp",
+        "train.tokens_per_batch=768",
+        "train.max_epochs=500",
     )
+
+    def workers() -> int:
+        return len(training_workers(psutil.Process()))
+
     job.wait_for_the_middle_of_an_epoch()
-    assert len(training_workers(psutil.Process())) == 2
     nodes.kill_one_that_trains()
-    assert job.end() == 0, job.said
+    job.wait_until(lambda: workers() == 1)
+    job.wait_for("epoch 2 done")
+    nodes.add_one()
+    job.wait_until(lambda: workers() == 2)
+    done = job.said.count(" done: ")
+    job.wait_until(lambda: job.said.count(" done: ") > done)
+    job.process.send_signal(signal.SIGTERM)
+    assert job.end() == 130, job.said
     assert "Traceback" not in job.said
     traces = Traces(f"sqlite:///{job.home}/mlflow.db")
-    assert traces.status == "FINISHED"
-    assert [value for _, value in traces.history("epoch")] == [1, 2, 3]
-    # The global batch was twice as large from the first step to the last.
-    assert len(traces.history("step/loss")) == pytest.approx(len(undisturbed["step/loss"]) / 2, rel=0.01)
+    epochs = [value for _, value in traces.history("epoch")]
+    assert epochs == list(range(1, len(epochs) + 1)), "an epoch was lost or logged twice"
     losses = [value for _, value in traces.history("validation_loss")]
-    assert losses == pytest.approx([value for _, value in undisturbed["validation_loss"]], rel=0.25)
+    assert min(losses[2:]) < losses[0]
 
 
 def test_driver_killed_at_once_and_then_all_its_processes(start: Start, tmp_path: Path, undisturbed) -> None:
