@@ -19,20 +19,14 @@ from cluster.ports import free_port
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(900)]
 
 _ROOT = Path(__file__).parents[2]
-_REAL = _ROOT.parent / "shared" / "data"
 _PRODUCTS = 60
 
 
-@pytest.fixture(params=["sample", "products/myntra_products_catalog"])
-def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[PreparedDataset, str]]:
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[tuple[PreparedDataset, str]]:
     """The demo when it is up: its dataset, and where it answers HTTP."""
     home, port = tmp_path / "home", free_port(8000)
     command = [sys.executable, "-m", "cluster.demo", "--home", str(home), "--port", str(port)]
-    feed = _REAL / f"{request.param}.csv"
-    if request.param != "sample":
-        if not feed.exists():
-            pytest.skip("../shared/data is not here")
-        command += ["--feed", str(feed), "--set", "train.max_minutes=1"]
     begun = time.monotonic()
     process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True)
     said = []
@@ -44,7 +38,7 @@ def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Prepa
                 break
         assert "ends all of it" in "".join(said[-1:]), "".join(said)
         print("".join(said), f"up after {time.monotonic() - begun:.0f} s")
-        yield PreparedDataset.open(home / "data", feed.stem, ""), f"http://127.0.0.1:{port}"
+        yield PreparedDataset.open(home / "data", "sample", ""), f"http://127.0.0.1:{port}"
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     finally:
@@ -54,7 +48,6 @@ def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Prepa
 
 
 def test_copy_of_unseen_products_spells_brand_and_name_exactly(demo: tuple[PreparedDataset, str]) -> None:
-    """Myntra's descriptions, which the model learns to write, seldom name brand or product."""
     dataset, url = demo
     records = list(islice(dataset.rows("test"), _PRODUCTS))
     copies = []
@@ -71,5 +64,4 @@ def test_copy_of_unseen_products_spells_brand_and_name_exactly(demo: tuple[Prepa
     assert all(copies)
     for spelled in found.values():
         assert spelled.exact == spelled.named
-        if dataset.name == "sample":
-            assert spelled.named >= _PRODUCTS / 10  # however little a slow machine has learnt
+        assert spelled.named >= _PRODUCTS / 10  # however little a slow machine has learnt

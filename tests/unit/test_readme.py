@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
+import io
 import re
+import runpy
 import shlex
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -113,16 +117,21 @@ def check_module(module: str, arguments: list[str]) -> None:
 
 @functools.cache
 def help_of(*command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", *command, "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """As ``python -m`` prints it; in this process, since to start dozens would take minutes."""
+    module, *rest = command
+    arguments, shown = sys.argv, io.StringIO()
+    sys.argv = [module, *rest, "--help"]
+    try:
+        with (
+            contextlib.redirect_stdout(shown),
+            warnings.catch_warnings(action="ignore"),  # of modules that another one imported before
+            pytest.raises(SystemExit) as ended,
+        ):
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        sys.argv = arguments
+    assert not ended.value.code
+    return shown.getvalue()
 
 
 def check_settings(module: str, arguments: list[str]) -> None:
