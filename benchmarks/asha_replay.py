@@ -7,6 +7,7 @@ prints what ours and Ray Tune's cost where the first epoch already tells the ord
 
 from __future__ import annotations
 
+import argparse
 import random
 import statistics
 from collections.abc import Sequence
@@ -110,6 +111,11 @@ def main() -> None:
     """Print the share of epochs in 1,000 random orders of the shipped sweep's twelve trials."""
     from benchmarks.asha import sweep_of
 
+    argparse.ArgumentParser(
+        prog="python -m benchmarks.asha_replay",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     sweep = sweep_of(0, "asha", Path())
     last = sweep.settings.train.max_epochs
     curves = ideal(sweep.budget.trials, last)

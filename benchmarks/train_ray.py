@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adcraft.training.encoding import EncodedSplit
+from adcraft.training.nodes import alive_nodes
 from adcraft.training.progress import Event
 from adcraft.training.resources import worker_resources
 from benchmarks.train_feed import Feed
@@ -16,8 +17,6 @@ _WARM_S = 10.0
 
 def by_ray(feed: Feed, name: str, *, workers: int) -> float:
     """Useful tokens/s on the connected Ray, each worker with its share of cores and of the batch."""
-    import ray
-
     from adcraft.training.fit import fit
 
     plan = feed.plan
@@ -25,8 +24,7 @@ def by_ray(feed: Feed, name: str, *, workers: int) -> float:
         num_workers=workers,
         use_gpu=False,
         threads=0,
-        node_cpus=[ray.cluster_resources()["CPU"]],
-        cluster_gpus=0,
+        nodes=alive_nodes(),
         node_cores=plan.threads,
     )
     shared = replace(

@@ -25,7 +25,7 @@ from ray.tune.search import Searcher
 
 from adcraft.errors import AdcraftError, StorageError, TrainingError
 from adcraft.training.faults import disk_is_full
-from adcraft.training.nodes import node_cpus
+from adcraft.training.nodes import alive_nodes
 from adcraft.training.orphans import remove_orphans
 from tuning.concurrency import DRIVER_CPUS, Concurrency
 from tuning.settings import REPORTED
@@ -215,7 +215,7 @@ class _Watch(_NotKept, Callback):
         self._on_tick()
 
     def _look_for_a_shortage(self) -> None:
-        shortage = self._concurrency.shortage(node_cpus())
+        shortage = self._concurrency.shortage(alive_nodes())
         if shortage and not self._shortage:
             log.warning("%s; the sweep waits for a node", shortage)
         self._shortage = shortage

@@ -20,7 +20,7 @@ from adcraft.tracking.connection import redacted
 from adcraft.tracking.patience import patiently
 from adcraft.tracking.provenance import provenance_tags
 from adcraft.tracking.run_log import NOTE_TAG, RunLog
-from adcraft.training.nodes import node_cpus
+from adcraft.training.nodes import alive_nodes
 from adcraft.training.origin import hand_over
 from tuning.concurrency import Concurrency, plan_concurrency
 from tuning.journal import Journal
@@ -268,14 +268,11 @@ class _Attempt:
 
 
 def _concurrency(sweep: SweepSettings) -> Concurrency:
-    import ray
-
     train = sweep.settings.train
     return plan_concurrency(
         workers=sweep.max_workers,
         trials=min(sweep.max_concurrent or sweep.proposals, sweep.proposals),
-        node_cpus=node_cpus(),
-        gpus=ray.cluster_resources().get("GPU", 0.0),
+        nodes=alive_nodes(),
         use_gpu=train.use_gpu,
         threads=train.threads_per_worker,
         node_cores=len(os.sched_getaffinity(0)),

@@ -16,7 +16,7 @@ from adcraft.registry import ModelVersion, Registry
 from adcraft.settings import Settings
 from adcraft.training.inputs import check_splits
 from adcraft.training.leftovers import end_killed_runs
-from adcraft.training.nodes import node_cpus
+from adcraft.training.nodes import alive_nodes
 from adcraft.training.resources import WorkerResources, worker_resources
 from adcraft.training.run import TrainingRun
 from adcraft.training.run_key import run_key
@@ -80,14 +80,11 @@ def _registered(registry: Registry, key: str) -> TrainedModel | None:
 
 
 def _resources(settings: Settings) -> WorkerResources:
-    import ray
-
     return worker_resources(
         num_workers=settings.train.num_workers,
         min_workers=settings.train.min_workers,
         use_gpu=settings.train.use_gpu,
         threads=settings.train.threads_per_worker,
-        node_cpus=node_cpus(),
-        cluster_gpus=ray.cluster_resources().get("GPU", 0.0),
+        nodes=alive_nodes(),
         node_cores=len(os.sched_getaffinity(0)),
     )

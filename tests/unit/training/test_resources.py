@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adcraft.errors import ClusterError
+from adcraft.training.nodes import Node
 from adcraft.training.resources import DATA_CPUS, WorkerResources, worker_resources
 
 
@@ -23,16 +24,19 @@ def share(
     min_workers: int = 0,
 ) -> WorkerResources:
     """Of a cluster of equal nodes."""
-    nodes = max(1, round(cluster_cpus / node_cores)) if node_cores > 2 else 1
+    nodes = nodes_of(cluster_cpus, node_cores)
     return worker_resources(
         num_workers=num_workers,
         min_workers=min_workers,
         use_gpu=use_gpu,
         threads=threads,
-        node_cpus=[cluster_cpus / nodes] * nodes,
-        cluster_gpus=gpus,
+        nodes=[Node(cluster_cpus / nodes, gpus)] * nodes,
         node_cores=node_cores,
     )
+
+
+def nodes_of(cluster_cpus: float, node_cores: int) -> int:
+    return max(1, round(cluster_cpus / node_cores)) if node_cores > 2 else 1
 
 
 @pytest.mark.parametrize(
@@ -48,6 +52,7 @@ def share(
         (3, 32, 16, 1.0, 8),  # two on one of them
         (7, 4, 4, 0.5, 1),
         (1, 8, 2, 1.0, 2),  # more logical CPUs than cores, declared for room
+        (2, 8, 2, 1.0, 1),
         (1, 64, 0, 1.0, 1),  # cores unknown
     ],
 )
@@ -65,7 +70,9 @@ def test_workers_never_take_what_reading_data_needs(
     try:
         resources = share(num_workers, cluster_cpus, node_cores, threads=threads)
     except ClusterError:
-        assert num_workers * DATA_CPUS + 2 * DATA_CPUS > cluster_cpus - 0.01 * num_workers
+        node = cluster_cpus / nodes_of(cluster_cpus, node_cores)
+        too_few = num_workers * DATA_CPUS + 2 * DATA_CPUS > cluster_cpus - 0.01 * num_workers
+        assert too_few or int(node / DATA_CPUS) * nodes_of(cluster_cpus, node_cores) < num_workers
         return
     assert num_workers * resources.cpus + 2 * DATA_CPUS <= cluster_cpus + 1e-9
     assert DATA_CPUS <= resources.cpus <= 1
@@ -89,7 +96,7 @@ def test_a_gpu_for_each_worker() -> None:
 
 @pytest.mark.parametrize(("num_workers", "cluster_cpus"), [(1, 0.5), (1, 0), (7, 2), (2, 0.99)])
 def test_a_cluster_that_is_too_small(num_workers: int, cluster_cpus: float) -> None:
-    said = rf"^train\.num_workers = {num_workers} can't run on {cluster_cpus:g} logical CPUs: .*cluster\.$"
+    said = rf"^train\.num_workers = {num_workers} can't run on {cluster_cpus:g} logical CPUs of 1 node"
     with pytest.raises(ClusterError, match=said):
         share(num_workers, cluster_cpus, 2)
 
@@ -103,8 +110,7 @@ def test_workers_leave_room_on_every_node_that_could_remain() -> None:
             min_workers=min_workers,
             use_gpu=False,
             threads=0,
-            node_cpus=node_cpus,
-            cluster_gpus=0,
+            nodes=[Node(cpus) for cpus in node_cpus],
             node_cores=2,
         ).cpus
 
@@ -122,8 +128,7 @@ def test_no_node_is_ever_full(workers: int, node: float, count: int) -> None:
         min_workers=1,
         use_gpu=False,
         threads=0,
-        node_cpus=[node] * count,
-        cluster_gpus=0,
+        nodes=[Node(node)] * count,
         node_cores=2,
     ).cpus
     assert node - min(workers, int((node + 1e-6) / cpus)) * cpus >= DATA_CPUS - 0.011
@@ -139,3 +144,28 @@ def test_fewer_workers_are_enough_where_they_may_come_and_go() -> None:
     assert share(4, 1, 1, min_workers=1).cpus == 0.37
     with pytest.raises(ClusterError, match=r"^train\.min_workers = 3 can't run on 1 logical CPUs"):
         share(4, 1, 1, min_workers=3)
+
+
+KINDS = st.builds(Node, st.sampled_from([0.0, 0.5, 1.0, 2.0, 4.0, 7.5]), st.sampled_from([0.0, 1.0, 4.0]))
+
+
+@given(st.lists(KINDS, min_size=1, max_size=5), st.integers(1, 12), st.booleans())
+def test_every_worker_finds_a_place_on_one_node(nodes: list[Node], workers: int, use_gpu: bool) -> None:
+    """Five of 0.7 CPUs don't fit on two nodes of 2, however many CPUs there are in all: Ray would wait for
+    ever, and say nothing.
+    """
+    try:
+        found = worker_resources(num_workers=workers, use_gpu=use_gpu, threads=0, nodes=nodes, node_cores=2)
+    except ClusterError:
+        least = round(DATA_CPUS * 100)
+        places = sum(node.places(least, use_gpu) for node in nodes)
+        assert places < workers or sum(node.cpus for node in nodes) < DATA_CPUS * (workers + 2)
+        return
+    assert sum(node.places(round(found.cpus * 100), use_gpu) for node in nodes) >= workers
+
+
+def test_a_gpu_without_cpus_beside_it_is_no_place() -> None:
+    with pytest.raises(ClusterError, match=r"a GPU and at least 0\.25 of one node"):
+        worker_resources(
+            num_workers=1, use_gpu=True, threads=0, nodes=[Node(16), Node(0, gpus=1)], node_cores=2
+        )

@@ -9,17 +9,18 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from adcraft.errors import ClusterError
+from adcraft.training.nodes import Node
 from adcraft.training.resources import DATA_CPUS
 from tuning.concurrency import DRIVER_CPUS, Concurrency, plan_concurrency
 
 
-def plan(workers: int, trials: int, *nodes: float, gpus: float = 0, use_gpu: bool = False) -> Concurrency:
+def plan(workers: int, trials: int, *nodes: float, gpus: float = 0) -> Concurrency:
+    """With ``gpus`` on each of the nodes."""
     return plan_concurrency(
         workers=workers,
         trials=trials,
-        node_cpus=nodes,
-        gpus=gpus,
-        use_gpu=use_gpu,
+        nodes=[Node(cpus, gpus) for cpus in nodes],
+        use_gpu=gpus > 0,
         threads=0,
         node_cores=2,
     )
@@ -86,22 +87,42 @@ def test_as_many_as_there_are_cpus_for_their_workers(
 
 
 def test_gpus_limit_too() -> None:
-    assert plan(2, 12, 64.0, gpus=8, use_gpu=True).trials == 4
+    assert plan(2, 12, 64.0, gpus=8).trials == 4
     with pytest.raises(ClusterError, match="needs 4 GPUs; the cluster has 2"):
-        plan(4, 12, 64.0, gpus=2, use_gpu=True)
+        plan(4, 12, 64.0, gpus=2)
+    with pytest.raises(ClusterError, match="needs 2 GPUs; the cluster has 0"):
+        plan_concurrency(workers=2, trials=1, nodes=[Node(64)], use_gpu=True, threads=0, node_cores=2)
+
+
+def test_a_worker_takes_gpu_and_cpus_of_one_node() -> None:
+    """On the node with GPUs there are 4 CPUs for 8 workers; those of the other one can't help."""
+
+    def on(*nodes: Node, workers: int = 1) -> Concurrency:
+        return plan_concurrency(
+            workers=workers, trials=8, nodes=nodes, use_gpu=True, threads=0, node_cores=16
+        )
+
+    found = on(Node(4, gpus=8), Node(64))
+    assert found.trials * found.resources.cpus <= 4
+    assert Node(4, gpus=8).places(round(found.resources.cpus * 100), True) >= found.trials
+    with pytest.raises(ClusterError, match=r"a GPU and at least 0\.25 of one node"):
+        on(Node(1, gpus=8), Node(64), workers=8)
+    assert "1 GPUs that are left" in on(Node(4, 2), Node(4, 2), workers=2).shortage([Node(8, 1)])
 
 
 @pytest.mark.parametrize(("workers", "nodes"), [(64, [8.0]), (1, [1.0]), (1, [0.5, 0.5]), (1, [])])
 def test_more_than_the_cluster_can_ever_give_is_refused(workers: int, nodes: list[float]) -> None:
-    with pytest.raises(ClusterError, match=f"train.num_workers = {workers} can never run"):
+    with pytest.raises(
+        ClusterError, match=f"train.num_workers = {workers} can never run on the {len(nodes)} node"
+    ):
         plan(workers, 12, *nodes)
 
 
 def test_lost_nodes_are_told_where_no_trial_can_do_without() -> None:
     found = plan(1, 2, 2.0, 2.0)
-    assert found.shortage([2.0, 2.0]) == ""
-    assert found.shortage([2.0]) == ""
-    words = found.shortage([1.0])
+    assert found.shortage([Node(2), Node(2)]) == ""
+    assert found.shortage([Node(2)]) == ""
+    words = found.shortage([Node(1)])
     assert "the 1 node(s) with 1 logical CPUs that are left" in words
     assert "1 worker(s) of 1, 0.1 for its driver" in words
     assert "0 node(s)" in found.shortage([])
@@ -113,4 +134,4 @@ def test_on_all_nodes_there_is_no_shortage(nodes: list[float], workers: int, tri
         found = plan(workers, trials, *nodes)
     except ClusterError:
         reject()
-    assert found.shortage(nodes) == ""
+    assert found.shortage([Node(cpus) for cpus in nodes]) == ""
