@@ -1,7 +1,7 @@
 """How many trials may run at a time, and what each of their workers asks of Ray, so that none ever
 waits for what only the others could give back.
 
-CPUs are counted in hundredths, as whole numbers (see ``adcraft.training.nodes``).
+CPUs are counted in hundredths, as whole numbers (see ``adcraft.training.resources``).
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adcraft.errors import ClusterError
-from adcraft.training.nodes import WHOLE, Node
-from adcraft.training.resources import DATA_CPUS, WorkerResources
+from adcraft.training.resources import DATA_CPUS, WHOLE, Node, WorkerResources
 
 DRIVER_CPUS = 0.1
 """Of the process that runs one trial's training driver, which waits most of the time."""

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adcraft.errors import ClusterError
-from adcraft.training.nodes import WHOLE, Node
+
+WHOLE = 100
+"""A logical CPU in hundredths: sums of shares must not fail by a rounding."""
 
 DATA_CPUS = 0.25
 """Logical CPUs of every Ray Data task beside training. Ray's default of 1 starves: workers that hold
@@ -15,6 +17,35 @@ every CPU leave none, and training then waits for ever without a word."""
 _RESERVED_CPUS = 2 * DATA_CPUS
 _DATA = round(DATA_CPUS * WHOLE)
 _RESERVED = 2 * _DATA
+
+
+@dataclass(frozen=True)
+class Node:
+    """What a node has.
+
+    Attributes:
+        cpus: logical CPUs.
+        gpus: GPUs.
+    """
+
+    cpus: float
+    gpus: float = 0.0
+
+    @property
+    def hundredths(self) -> int:
+        """Its CPUs, in hundredths, rounded down."""
+        return int(self.cpus * WHOLE + 1e-6)
+
+    def places(self, share: int, use_gpu: bool, taken: int = 0) -> int:
+        """Workers that it has room for.
+
+        Args:
+            share: of a CPU that each takes, in hundredths.
+            use_gpu: whether each takes a GPU, too.
+            taken: hundredths of CPUs that others hold.
+        """
+        places = max(0, self.hundredths - taken) // share
+        return min(places, int(self.gpus)) if use_gpu else places
 
 
 @dataclass(frozen=True)

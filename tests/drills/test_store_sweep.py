@@ -1,4 +1,6 @@
-"""A sweep on an MLflow server with PostgreSQL and S3, whose files go through the server or straight to S3."""
+"""MLflow's server with PostgreSQL and S3: a sweep whose files go through it, a training whose files go
+straight to S3.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from adcraft.inference.bundle import open_bundle
 from adcraft.registry import Registry
 from adcraft.tracking.connection import connect
 from tests.drills.training_job import JobProcess
+from tests.jobs import train_arguments
 from tests.mlflow_stack import BY_THE_CLIENT, THROUGH_THE_SERVER, Stack
 from tests.prepared import write_prepared
 from tests.sweeps import write_sweep
@@ -73,15 +76,16 @@ def test_files_go_through_the_server_and_two_workers_log_once(
 
 
 def test_files_go_straight_to_s3(home: SweptHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One training is enough to see it: a trial's run is written by the same code."""
     with Stack(tmp_path, BY_THE_CLIENT) as stack:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", stack.uri)
         for name, value in stack.s3.environment.items():
             monkeypatch.setenv(name, value)
-        swept = home.sweep()
-        check_layout(stack, swept, home.dataset.version)
+        trained = home.run("ray_jobs", "train", *(f"--set={each}" for each in train_arguments(home.home)))
         evaluated = home.run("ray_jobs", "evaluate", f"--set=home={home.home}")
-        assert evaluated["model_version"] == swept["model_version"] == "1"
-        assert any(name.endswith(evaluated["page"]) for name in stack.s3.names())
+        assert evaluated["model_version"] == trained["model_version"] == "1"
+        for name in ("bundle/manifest.json", evaluated["page"]):
+            assert any(key.endswith(f"{trained['run_id']}/artifacts/{name}") for key in stack.s3.names())
 
 
 def check_layout(stack: Stack, result: dict[str, Any], dataset: str) -> None:

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adcraft.errors import ClusterError
-from adcraft.training.nodes import Node
-from adcraft.training.resources import DATA_CPUS, WorkerResources, worker_resources
+from adcraft.training.resources import DATA_CPUS, Node, WorkerResources, worker_resources
 
 
 def share(

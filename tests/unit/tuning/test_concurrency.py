@@ -9,8 +9,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from adcraft.errors import ClusterError
-from adcraft.training.nodes import Node
-from adcraft.training.resources import DATA_CPUS
+from adcraft.training.resources import DATA_CPUS, Node
 from tuning.concurrency import DRIVER_CPUS, Concurrency, plan_concurrency
 
 
