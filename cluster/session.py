@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from adcraft.errors import AdcraftError, ClusterError, TrainingError
@@ -27,6 +27,7 @@ _ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
 }
 _ATTEMPTS = 3
+_GRACE_S = 5.0
 TOO_SLOW = "timed out during startup"
 """Ray's words for a node that was not up in time."""
 
@@ -54,7 +55,7 @@ def ray_session(settings: Settings) -> Iterator[None]:
         yield
         return
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    with contextlib.nullcontext() if address else _session_folder() as folder:
+    with contextlib.nullcontext() if address else _session_folder() as folder, _nothing_left() as look:
         try:
             if folder is None:
                 log.info("connecting to Ray at %s", address)
@@ -74,7 +75,32 @@ def ray_session(settings: Settings) -> Iterator[None]:
         try:
             yield
         finally:
+            look()
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _nothing_left() -> Iterator[Callable[[], None]]:
+    """End what was started in the block, was there at the last look, and still is a while after the block. A
+    worker of Ray can wait for ever for a lock of its own when it exits, and is nobody's child when its Ray is
+    gone.
+    """
+    import psutil
+
+    others = set(psutil.Process().children(recursive=True))
+    started: set[psutil.Process] = set()
+
+    def look() -> None:
+        started.update(set(psutil.Process().children(recursive=True)) - others)
+
+    try:
+        yield look
+    finally:
+        _, left = psutil.wait_procs(started, timeout=_GRACE_S)
+        for process in left:
+            log.debug("ending %s, which Ray left behind", process)
+            with contextlib.suppress(psutil.Error):
+                process.kill()
 
 
 def _start_local(num_cpus: int, folder: Path) -> None:

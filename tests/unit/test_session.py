@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +52,16 @@ def test_any_other_fault_and_one_that_stays_is_told(
     ):
         pass
     assert len(calls) == len(outcomes)
+
+
+def test_what_ray_leaves_behind_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A worker that hangs in its exit handlers, as seen under load, was left as an orphan."""
+    starting(monkeypatch, None)
+    monkeypatch.setattr("cluster.session._GRACE_S", 0)
+    other = subprocess.Popen(["sleep", "600"])
+    with ray_session(load_settings(None, [f"home={tmp_path}"], {})):
+        left = subprocess.Popen(["sleep", "600"])
+    assert left.wait(10) == -signal.SIGKILL
+    assert other.poll() is None
+    other.kill()
+    other.wait()
