@@ -24,9 +24,9 @@ ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/var/home
 endif
 
-.PHONY: help setup demo smoke sample check-copy prepare train sweep evaluate promote rollback history pipeline serve submit cluster \
+.PHONY: help setup demo smoke sample check-copy prepare train sweep evaluate promote rollback history generate pipeline serve submit cluster \
 	mlflow check format test test-unit drills bench bench-prepare bench-train bench-tune \
-	bench-engine postgres hooks reference lock clean
+	bench-engine bench-generate postgres hooks reference lock clean
 
 ##@ Start here
 
@@ -52,10 +52,11 @@ train: setup ## Dataset to fine-tuned T5, registered in MLflow
 evaluate: setup ## Score the challenger beside the champion on the untouched test split
 promote: setup ## Make the challenger champion, if it is better beyond noise
 rollback: setup ## Bring the previous champion back
+generate: setup ## Copy for a whole catalogue; ARGS="--set data.source=products.csv --set generate.output=copy.csv"
 history: setup ## What was promoted, refused and rolled back; ARGS="--limit 5"
 pipeline: setup ## Prepare, train, evaluate, promote; what has not changed is skipped
 
-sample prepare train evaluate promote rollback history pipeline:
+sample prepare train evaluate promote rollback history generate pipeline:
 	@$(PYTHON) -m ray_jobs $@ $(ARGS)
 
 check-copy:
@@ -102,14 +103,15 @@ test-unit: setup ## Tests that need no Ray
 drills: setup ## Long fault drills: kill it, fill it, interrupt it
 	$(PYTHON) -m pytest -m drill $(ARGS)
 
-bench: bench-prepare bench-train bench-tune bench-engine ## All benchmarks
+bench: bench-prepare bench-train bench-tune bench-engine bench-generate ## All benchmarks
 
 bench-prepare: setup ## Preparing a feed, beside what a user would pick instead
 bench-train: setup ## Training, likewise
 bench-tune: setup ## Sweeps: how soon a trial starts; what ASHA finds, and what it saves
 bench-engine: setup ## Generating, beside transformers
+bench-generate: setup ## A whole catalogue, beside the engines alone
 
-bench-prepare bench-train bench-engine: bench-%:
+bench-prepare bench-train bench-engine bench-generate: bench-%:
 	$(PYTHON) -m benchmarks.$* $(ARGS)
 
 bench-tune:

@@ -245,6 +245,18 @@ class PromoteSettings(Strict):
     by: str = Field("", description="who decides, for the record; empty: user@host")
 
 
+class GenerateSettings(Strict):
+    """Copy for a whole catalogue."""
+
+    output: str = Field("", description=".csv, .jsonl or .parquet; empty: <home>/copy/<data.name>.csv")
+    model: str = Field("champion", description="alias or version of the registered model")
+    variants: int = Field(1, ge=1, le=16, description="texts for each product, best first")
+    workers: int = Field(0, ge=0, description="engines of one thread each; 0: as many as there are CPUs")
+    compute_type: str = Field("auto", description="of the engine: auto, float32, int8, ...")
+    batch_size: int = Field(32, ge=1, description="products in one engine call")
+    fresh: bool = Field(False, description="write again although this very file was written before")
+
+
 class ServeSettings(Strict):
     """The HTTP application; ``serve_app`` reads the same keys from its Serve YAML."""
 
@@ -288,6 +300,7 @@ class Settings(Strict):
     tracking: TrackingSettings = TrackingSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     promote: PromoteSettings = PromoteSettings()
+    generate: GenerateSettings = GenerateSettings()
     serve: ServeSettings = ServeSettings()
     ray: RaySettings = RaySettings()
 
@@ -419,16 +432,23 @@ def _known_keys(root: type[BaseModel], path: list[str]) -> list[str]:
 
 def resolve(settings: Settings, environment: Mapping[str, str]) -> Settings:
     """Fill in the folders and addresses that were left empty."""
-    home = _output_folder("home", settings.home or environment.get("ADCRAFT_HOME", "") or "~/.adcraft")
+    home = _output_path("home", settings.home or environment.get("ADCRAFT_HOME", "") or "~/.adcraft")
     sqlite = f"sqlite:///{home}/mlflow.db"
     return settings.model_copy(
         update={
             "home": home,
             "data": settings.data.model_copy(
-                update={"root": _output_folder("data.root", settings.data.root or f"{home}/data")}
+                update={"root": _output_path("data.root", settings.data.root or f"{home}/data")}
             ),
             "train": settings.train.model_copy(
-                update={"storage": _output_folder("train.storage", settings.train.storage or f"{home}/train")}
+                update={"storage": _output_path("train.storage", settings.train.storage or f"{home}/train")}
+            ),
+            "generate": settings.generate.model_copy(
+                update={
+                    "output": _output_path(
+                        "generate.output", settings.generate.output or f"{home}/copy/{settings.data.name}.csv"
+                    )
+                }
             ),
             "tracking": settings.tracking.model_copy(
                 update={"uri": settings.tracking.uri or environment.get("MLFLOW_TRACKING_URI", "") or sqlite}
@@ -437,7 +457,7 @@ def resolve(settings: Settings, environment: Mapping[str, str]) -> Settings:
     )
 
 
-def _output_folder(key: str, path: str) -> str:
+def _output_path(key: str, path: str) -> str:
     if "://" in path:
         return path
     absolute = str(Path(path).expanduser().absolute())

@@ -26,6 +26,7 @@ STAGES = {
     "train": "dataset -> fine-tuned T5, registered in MLflow",
     "evaluate": "score the challenger on the untouched test split, beside champion and baselines",
     "promote": "make the challenger champion, if it is better beyond noise",
+    "generate": "copy for a whole catalogue, by the champion",
     "rollback": "bring the previous champion back",
     "history": "what was promoted, refused and rolled back: when, by whom and why",
     "pipeline": "prepare, train, evaluate and promote; what has not changed is skipped",

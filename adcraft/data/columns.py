@@ -32,7 +32,7 @@ class ColumnRules:
     Attributes:
         names: field to the plain names that it goes by, best first.
         explicit: field to the one column that the settings give it.
-        target_fields: fields that can hold the text to learn, best first.
+        target_fields: fields that can hold the text to learn, best first; none where nothing is learnt.
         required: fields without which a feed is of no use.
     """
 
@@ -125,7 +125,7 @@ class ColumnRules:
                     f"{where} has no column that looks like {field}. {describe(header)} Set "
                     f"data.columns.{field} to the right one."
                 )
-        if not any(field in found for field in self.target_fields):
+        if self.target_fields and not any(field in found for field in self.target_fields):
             raise FeedError(
                 f"{where} has no column with a text to learn: none looks like "
                 f"{' or '.join(self.target_fields)}. {describe(header)} Set data.target to the right one."

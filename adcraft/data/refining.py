@@ -109,7 +109,11 @@ class RowRules:
     def _targets(
         self, fields: Mapping[str, pa.StringArray], reasons: dict[int, Reason], size: int
     ) -> tuple[pa.StringArray, pa.StringArray]:
-        """The text to learn of each row and its field; rows without one get a reason."""
+        """The text to learn of each row and its field; rows without one get a reason, unless nothing is to be
+        learnt.
+        """
+        if not self.columns.target_fields:
+            return pa.nulls(size, pa.string()), pa.nulls(size, pa.string())
         limit, shorten = self.target_chars, self.workload.shorten
         targets: list[str | None] = [None] * size
         target_fields: list[str | None] = [None] * size

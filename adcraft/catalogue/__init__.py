@@ -1,0 +1,1 @@
+"""Copy for a whole catalogue in one job: survey, cut into slices, write them, assemble the output."""

@@ -1,0 +1,69 @@
+"""Parts put together: one file in the order of the feed. A part at a time is in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import csv as arrow_csv
+
+from adcraft.catalogue.plan import ERROR, FORMATS, ROW, CataloguePlan
+from adcraft.data.aside import written_aside
+
+Rows = Iterator[pa.Table]
+
+
+def assemble(plan: CataloguePlan) -> int:
+    """Write the output; returns the rows without copy.
+
+    Raises:
+        StorageError: it can't be written.
+        OSError: the disk is full, or failed.
+    """
+    schema = pa.schema([(name, pa.string()) for name in plan.columns])
+    failed = 0
+
+    def tables() -> Rows:
+        nonlocal failed
+        for each in plan.survey.slices():
+            with pa.memory_map(str(plan.parts / each.name)) as source:
+                table = pa.ipc.open_file(source).read_all()
+            failed += len(table) - table[ERROR].null_count
+            number = pc.add(table[ROW], each.first_row).cast(pa.string())
+            row = pc.binary_join_element_wise(plan.feed.files[each.file].name, number, ":")
+            yield table.set_column(0, ROW, row).cast(schema)
+
+    with written_aside(plan.output, "copy") as partial:
+        _WRITERS[FORMATS[plan.output.suffix.lower()]](partial, schema, tables())
+    return failed
+
+
+def _write_csv(path: Path, schema: pa.Schema, tables: Rows) -> None:
+    with arrow_csv.CSVWriter(str(path), schema) as writer:
+        for table in tables:
+            writer.write_table(table)
+
+
+def _write_jsonl(path: Path, schema: pa.Schema, tables: Rows) -> None:
+    with path.open("x", encoding="utf-8") as file:
+        for table in tables:
+            for row in table.to_pylist():
+                kept = {name: value for name, value in row.items() if value is not None}
+                file.write(json.dumps(kept, ensure_ascii=False) + "\n")
+
+
+def _write_parquet(path: Path, schema: pa.Schema, tables: Rows) -> None:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table)
+
+
+_WRITERS: dict[str, Callable[[Path, pa.Schema, Rows], None]] = {
+    "csv": _write_csv,
+    "jsonl": _write_jsonl,
+    "parquet": _write_parquet,
+}

@@ -1,0 +1,46 @@
+"""Write copy for a whole catalogue: every row of data.source, by the champion, into one file.
+
+generate.output ends in .csv, .jsonl or .parquet and has a line for each row of the feed, in its order: the
+row, id, product, brand, the copy (generate.variants of them), and, where there is none, why. A job that was
+killed goes on where it was when the same command runs again; one that had finished says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from adcraft.settings import Settings
+from cluster.session import ray_session
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Generating takes settings only."""
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Write, or find it written, and say what came out."""
+    from adcraft.catalogue.plan import missing, plan_catalogue
+    from adcraft.catalogue.run import alone, done_before, finish, write_missing
+    from adcraft.registry import Registry
+
+    registry = Registry(settings.tracking.uri, settings.tracking.model)
+    plan = plan_catalogue(settings, registry)
+    with alone(plan):
+        copy = None if settings.generate.fresh else done_before(plan)
+        reused = copy is not None
+        if copy is None:
+            if missing(plan):
+                with ray_session(settings):
+                    write_missing(plan)
+            copy = finish(plan)
+    version = plan.version
+    return {
+        "output": str(plan.output),
+        "model": version.name,
+        "model_version": version.version,
+        "aliases": list(version.aliases),
+        "rows": {"in": copy.rows, "written": copy.rows - copy.failed, "failed": copy.failed},
+        "sha256": copy.sha256,
+        "reused": reused,
+    }
