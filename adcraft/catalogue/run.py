@@ -70,17 +70,14 @@ def write_missing(plan: CataloguePlan) -> None:
         ClusterError: there is no room for an engine.
         StorageError: the disk is full, or ``home`` can't be written.
     """
-    import ray
-
     wanted = set(missing(plan))
     slices = [each for each in plan.survey.slices() if each.name in wanted]
     progress = _TimeLeft(plan.survey.rows, sum(each.stop - each.start for each in slices))
     plan.parts.mkdir(parents=True, exist_ok=True)
-    total = ray.cluster_resources().get("CPU", 0.0)
-    engines = _engines(plan.settings.workers, total, len(slices))
-    log.info("%d engines of one thread each write by version %s", engines, plan.version.version)
+    engines = _engines(plan.settings.workers, len(slices))
+    log.info("%d engines of one thread each write by version %s", engines.count, plan.version.version)
     with streaming_context():
-        for row in rows(_pipeline(plan, slices, engines, total)):
+        for row in rows(_pipeline(plan, slices, engines)):
             progress.add(row["rows"])
             wanted.discard(row["name"])
     progress.tell()
@@ -127,7 +124,7 @@ def alone(plan: CataloguePlan) -> Iterator[None]:
         lock.release()
 
 
-def _pipeline(plan: CataloguePlan, slices: list[Slice], engines: int, total: float) -> ray.data.Dataset:
+def _pipeline(plan: CataloguePlan, slices: list[Slice], engines: _Engines) -> ray.data.Dataset:
     import ray
     from ray.data import ActorPoolStrategy
 
@@ -143,25 +140,40 @@ def _pipeline(plan: CataloguePlan, slices: list[Slice], engines: int, total: flo
         fn_constructor_args=(plan.bundle.path, plan.parts, plan.columns, plan.texts, plan.settings),
         batch_size=None,
         batch_format="pyarrow",
-        num_cpus=round(min(1.0, (total - READ_CPUS) / engines) - 5e-5, 4),
-        compute=ActorPoolStrategy(size=engines),
+        num_cpus=engines.cpus,
+        compute=ActorPoolStrategy(size=engines.count),
     )
     return written
 
 
-def _engines(wanted: int, cpus: float, slices: int) -> int:
-    """One of one thread for each CPU: two of one thread each write more than one of two.
+@dataclass(frozen=True)
+class _Engines:
+    """How many, and the logical CPUs that each takes."""
+
+    count: int
+    cpus: float
+
+
+def _engines(wanted: int, slices: int) -> _Engines:
+    """One of one thread for each CPU that is free: two of one thread each write more than one of two.
 
     Raises:
-        ClusterError: there is no room for so many.
+        ClusterError: there is never room for so many.
     """
-    most = int(cpus)
-    if wanted > most or not most:
+    import ray
+
+    total = ray.cluster_resources().get("CPU", 0.0)
+    if max(1, wanted) > total:
         raise ClusterError(
-            f"generate.workers = {wanted}: the cluster has {cpus:g} logical CPUs, and each engine takes "
+            f"generate.workers = {wanted}: the cluster has {total:g} logical CPUs, and each engine takes "
             "about one. Use fewer, or 0 for as many as there is room for."
         )
-    return min(wanted or most, max(1, slices))
+    free = ray.available_resources().get("CPU", 0.0)
+    if free < 1:
+        log.warning("all %g logical CPUs of the cluster are taken; waiting for one", total)
+    count = min(wanted or max(1, int(free)), max(1, slices))
+    share = (max(free, 1.0) - READ_CPUS) / count
+    return _Engines(count, round(max(READ_CPUS, min(1.0, share)) - 5e-5, 4))
 
 
 class _TimeLeft:
