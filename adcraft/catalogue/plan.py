@@ -13,7 +13,7 @@ from adcraft.catalogue.survey import Survey, survey
 from adcraft.data.columns import ColumnRules
 from adcraft.data.feed import Feed, open_feed
 from adcraft.data.refining import RowRules
-from adcraft.errors import SettingsError
+from adcraft.errors import FeedError, SettingsError
 from adcraft.inference.bundle import MANIFEST as BUNDLE_MANIFEST
 from adcraft.inference.bundle import Bundle, open_bundle, sha256
 from adcraft.registry import ModelVersion, Registry
@@ -71,7 +71,7 @@ def plan_catalogue(settings: Settings, registry: Registry) -> CataloguePlan:
 
     Raises:
         SettingsError: the output is of no known format.
-        FeedError: the feed can't be read, or lacks a column.
+        FeedError: the feed can't be read, lacks a column, or has no rows.
         AliasError: there is no such model.
         BundleError: its bundle is damaged.
     """
@@ -84,6 +84,8 @@ def plan_catalogue(settings: Settings, registry: Registry) -> CataloguePlan:
     for file in feed.files:
         columns.check(file.header, file.name)
     surveyed = survey(feed.files)
+    if not surveyed.rows:
+        raise FeedError(f"The feed {feed.location} has no rows: nothing follows its header.")
     key = {
         "feed": surveyed.digest,
         "columns": dict(settings.data.columns),

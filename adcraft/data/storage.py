@@ -21,7 +21,7 @@ def disk_errors_explained() -> Iterator[None]:
         where = f" at {error.filename}" if error.filename else ""
         if number in _FULL:
             raise StorageError(
-                f"The disk is full{where}, while preparing; nothing half-written was left. Free space or set "
+                f"The disk is full{where}; nothing half-written was left. Free space, or set home or "
                 "data.root to another disk, and run it again."
             ) from None
-        raise StorageError(f"Writing the dataset failed{where}: {error.strerror or error}.") from None
+        raise StorageError(f"Writing failed{where}: {error.strerror or error}.") from None

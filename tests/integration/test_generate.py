@@ -104,6 +104,12 @@ def test_an_engine_that_is_killed_is_started_again(generate: Generate) -> None:
     assert job.result["sha256"] == whole.result["sha256"]
 
 
+def test_a_feed_without_rows_is_said(generate: Generate, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("id,product_name\n")
+    refused = generate("copy.csv", f"data.source={tmp_path}/empty.csv")
+    assert (refused.code, "has no rows" in refused.result["error"]) == (3, True)
+
+
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [

@@ -23,7 +23,7 @@ def test_a_full_disk() -> None:
 
 def test_other_faults(tmp_path: Path) -> None:
     with (
-        pytest.raises(StorageError, match=r"Writing the dataset failed at .*: Is a directory"),
+        pytest.raises(StorageError, match=r"Writing failed at .*: Is a directory"),
         disk_errors_explained(),
     ):
         tmp_path.write_text("x")
