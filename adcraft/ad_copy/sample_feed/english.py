@@ -69,6 +69,18 @@ def title_case(text: str) -> str:
     return " ".join(_capital(word) if word not in _SMALL_WORDS else word for word in words)
 
 
+def headline_case(text: str) -> str:
+    """``text`` in title case, each clause with a capital at its start; what follows a figure, such as
+    the ``cm`` of ``30 cm``, stays as it is.
+    """
+    cased = _AFTER_FIGURE.sub(lambda unit: text[unit.start() : unit.end()], title_case(text))
+    return _CLAUSE_START.sub(lambda start: start[1] + start[2].upper(), cased)
+
+
+_AFTER_FIGURE = re.compile(r"(?<=\d )\w+")
+_CLAUSE_START = re.compile(r"(^|[.?!:] )([a-z])")
+
+
 def _capital(word: str) -> str:
     return "-".join(part[:1].upper() + part[1:] for part in word.split("-"))
 

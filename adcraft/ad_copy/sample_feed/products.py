@@ -24,10 +24,10 @@ _PRICE_ENDINGS = (".00", ".50", ".90", ".95", ".99")
 
 
 class Product(NamedTuple):
-    """One row: what a shop knows of a product, and the ad written for it. All text, as in a CSV file.
+    """One row: what a shop knows of a product, and what was written for it. All text, as in a CSV file.
 
     ``attributes`` is ``key: value; key: value``, ``price`` is like ``49.90`` and names no currency,
-    ``timestamp`` is ISO 8601 in UTC, ``tone`` is how the ad was to sound.
+    ``timestamp`` is ISO 8601 in UTC, ``tone`` is how the texts after it were to sound.
     """
 
     id: str
@@ -41,6 +41,9 @@ class Product(NamedTuple):
     timestamp: str
     tone: str
     ad: str
+    headline: str
+    ad_description: str
+    subject: str
 
 
 def products(rows: int, seed: int, start: int = 0) -> Iterator[Product]:
@@ -104,6 +107,10 @@ def _product(index: int, draw: Draw) -> Product:
         timestamp=_timestamp(draw),
         tone=tone.name,
         ad=tone.write(facts, draw),
+        # What came later is drawn last, so that all before stays what it was.
+        headline=tone.headlines.write(facts, draw),
+        ad_description=tone.descriptions.write(facts, draw),
+        subject=tone.subjects.write(facts, draw),
     )
 
 

@@ -36,14 +36,19 @@ class Sentence:
     fields: frozenset[str]
 
 
-def variants(template: str, number: Number) -> tuple[Sentence, ...]:
+def variants(template: str, number: Number, stop: str = ".") -> tuple[Sentence, ...]:
     """Every sentence that ``template`` stands for, for a product of this number.
+
+    Args:
+        template: see above.
+        number: of the product.
+        stop: what a sentence ends in that has no other end: a full stop, or "" in a headline.
 
     Raises:
         ValueError: the template has a field that no row fills in.
     """
     pronouns = _PRONOUNS["plural" if number == "plural" else "singular"]
-    return tuple(_sentence(text, pronouns, number) for text in _expand(template))
+    return tuple(_sentence(text, pronouns, number, stop) for text in _expand(template))
 
 
 def _expand(template: str) -> Iterable[str]:
@@ -52,7 +57,7 @@ def _expand(template: str) -> Iterable[str]:
     return ("".join(parts) for parts in itertools.product(*choices))
 
 
-def _sentence(text: str, pronouns: dict[str, str], number: Number) -> Sentence:
+def _sentence(text: str, pronouns: dict[str, str], number: Number, stop: str) -> Sentence:
     text = finite(_FIELD.sub(lambda field: pronouns.get(field[1], field[0]), text), number)
     fields = frozenset(_FIELD.findall(text))
     if unknown := fields - FACTS:
@@ -60,4 +65,4 @@ def _sentence(text: str, pronouns: dict[str, str], number: Number) -> Sentence:
             f"The template {text!r} has the unknown fields {', '.join(sorted(unknown))}; "
             f"known are {', '.join(sorted(FACTS | pronouns.keys()))}."
         )
-    return Sentence(text if text.endswith(("?", "!", ".")) else f"{text}.", fields)
+    return Sentence(text if text.endswith(("?", "!", ".")) else f"{text}{stop}", fields)

@@ -1,20 +1,22 @@
-"""How an ad can be said: the tones in ``tones/*.yaml``, and which of their sentences go together."""
+"""How a product can be advertised: the tones in ``tones/*.yaml``, and which of their sentences pair."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from adcraft.ad_copy.sample_feed.assets import AD_DESCRIPTION, HEADLINE, SUBJECT, Asset, AssetEntry, asset
 from adcraft.ad_copy.sample_feed.catalogue import Facts
 from adcraft.ad_copy.sample_feed.data_files import read_folder
 from adcraft.ad_copy.sample_feed.draws import Draw, pick
 from adcraft.ad_copy.sample_feed.english import Number, sentence_case
+from adcraft.ad_copy.sample_feed.lengths import Length
 from adcraft.ad_copy.sample_feed.templates import Sentence, variants
 
-MIN_CHARS, MAX_CHARS = 60, 158
+AD = Length(60, 158)
 
 # What one ad says only once. A title may hold the figure and the look, so it stands for both.
 _TOPICS = {
@@ -28,7 +30,6 @@ _TOPICS = {
     **dict.fromkeys(("f2", "f2_bare", "f2_does", "does2", "do2"), ("second feature",)),
 }
 _HOOK_SHARE = 0.2
-_ATTEMPTS = 200
 
 
 class ToneEntry(BaseModel):
@@ -39,6 +40,9 @@ class ToneEntry(BaseModel):
     hooks: list[str] = Field(min_length=1)
     leads: list[str] = Field(min_length=1)
     closes: list[str] = Field(min_length=1)
+    headlines: AssetEntry
+    descriptions: AssetEntry
+    subjects: AssetEntry
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,19 @@ class Opening:
 
 @dataclass(frozen=True)
 class Tone:
-    """The first sentences of one tone for products of one number, template by template."""
+    """One tone for products of one number: the first sentences of its ads, template by template, and its
+    shorter texts.
+    """
 
     name: str
     hooks: tuple[tuple[Opening, ...], ...]
     leads: tuple[tuple[Opening, ...], ...]
+    headlines: Asset
+    descriptions: Asset
+    subjects: Asset
 
     def write(self, facts: Facts, draw: Draw) -> str:
-        """An ad of ``MIN_CHARS`` to ``MAX_CHARS`` characters.
+        """An ad of the length ``AD``.
 
         Args:
             facts: every field of ``templates.FACTS`` that ads use.
@@ -67,17 +76,19 @@ class Tone:
         Raises:
             ValueError: no sentence fits these facts: they are too long, or too short.
         """
-        for _ in range(_ATTEMPTS):
+        text = AD.first(self._candidates(facts, draw))
+        if text is None:
+            raise ValueError(f"No {self.name} ad of {AD} for {dict(facts)}.")
+        return sentence_case(text)
+
+    def _candidates(self, facts: Facts, draw: Draw) -> Iterator[str]:
+        while True:
             hooked = draw() < _HOOK_SHARE
             opening = pick(pick(self.hooks if hooked else self.leads, draw), draw)
             first = opening.text.format_map(facts)
-            room = MAX_CHARS - len(first) - 1
-            second = pick(pick(opening.seconds, draw), draw).format_map(facts)
-            if len(second) <= room and len(first) + 1 + len(second) >= MIN_CHARS:
-                return sentence_case(f"{first} {second}")
-            if not hooked and MIN_CHARS <= len(first) <= MAX_CHARS:
-                return sentence_case(first)
-        raise ValueError(f"No {self.name} ad of {MIN_CHARS} to {MAX_CHARS} characters for {dict(facts)}.")
+            yield f"{first} {pick(pick(opening.seconds, draw), draw).format_map(facts)}"
+            if not hooked:
+                yield first
 
 
 @functools.cache
@@ -97,7 +108,14 @@ def _tone(name: str, entry: ToneEntry, number: Number) -> Tone:
         [variants(template, number) for template in templates]
         for templates in (entry.hooks, entry.leads, entry.closes)
     )
-    return Tone(name, hooks=_openings(hooks, leads), leads=_openings(leads, closes))
+    return Tone(
+        name,
+        hooks=_openings(hooks, leads),
+        leads=_openings(leads, closes),
+        headlines=asset(name, HEADLINE, entry.headlines, number),
+        descriptions=asset(name, AD_DESCRIPTION, entry.descriptions, number),
+        subjects=asset(name, SUBJECT, entry.subjects, number),
+    )
 
 
 _Groups = Sequence[Sequence[Sentence]]

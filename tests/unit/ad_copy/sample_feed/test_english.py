@@ -72,6 +72,7 @@ def test_finite(marked: str, singular: str, plural: str):
 
 def test_case():
     assert english.title_case("chef's knife with a two-way lid") == "Chef's Knife with a Two-Way Lid"
+    assert english.headline_case("a pan: an 8 cm one, 4 x 5 mm") == "A Pan: An 8 cm One, 4 x 5 mm"
     assert english.sentence_case("need it? here it is. 3.5 l of it!") == "Need it? Here it is. 3.5 l of it!"
     assert english.without_article("a lid") == "lid"
     assert english.without_article("an open back") == "open back"
@@ -87,6 +88,11 @@ def test_variants():
         "these {noun} seem fine.",
     ]
     assert {sentence.fields for sentence in found} == {frozenset({"noun"})}
+
+
+def test_a_stop_ends_what_has_no_other_end():
+    assert [sentence.text for sentence in variants("[new|new?]", "mass")] == ["new.", "new?"]
+    assert [sentence.text for sentence in variants("[new|new?]", "mass", stop="")] == ["new", "new?"]
 
 
 def test_an_unknown_field_is_named():
