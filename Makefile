@@ -26,14 +26,14 @@ endif
 
 .PHONY: help setup demo smoke sample check-copy prepare train sweep evaluate promote rollback history generate pipeline serve submit cluster \
 	mlflow check format test test-unit drills bench bench-prepare bench-train bench-tune \
-	bench-engine bench-generate postgres hooks reference lock clean
+	bench-engine bench-generate bench-guardrails postgres hooks reference lock clean
 
 ##@ Start here
 
 help: ## List every target
 	@awk 'BEGIN {FS = ":.*## "; print "make TARGET, where TARGET is one of"} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(INSTALLED) ## Virtual environment and pinned packages (done again only when they change)
 
@@ -103,15 +103,16 @@ test-unit: setup ## Tests that need no Ray
 drills: setup ## Long fault drills: kill it, fill it, interrupt it
 	$(PYTHON) -m pytest -m drill $(ARGS)
 
-bench: bench-prepare bench-train bench-tune bench-engine bench-generate ## All benchmarks
+bench: bench-prepare bench-train bench-tune bench-engine bench-generate bench-guardrails ## All benchmarks
 
 bench-prepare: setup ## Preparing a feed, beside what a user would pick instead
 bench-train: setup ## Training, likewise
 bench-tune: setup ## Sweeps: how soon a trial starts; what ASHA finds, and what it saves
 bench-engine: setup ## Generating, beside transformers
 bench-generate: setup ## A whole catalogue, beside the engines alone
+bench-guardrails: setup ## Checking copy, beside writing it
 
-bench-prepare bench-train bench-engine bench-generate: bench-%:
+bench-prepare bench-train bench-engine bench-generate bench-guardrails: bench-%:
 	$(PYTHON) -m benchmarks.$* $(ARGS)
 
 bench-tune:

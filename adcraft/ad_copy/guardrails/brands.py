@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import zip_longest
 
 from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Finding, found
@@ -19,6 +19,8 @@ _BEGINS_SENTENCE = re.compile(r"(?:^|[.!?:…]\s+)\W*$")
 def others(text: str, folded: Folded, facts: Facts, rules: Rules) -> Iterator[Finding]:
     """Known brands that the record does not name."""
     known = _by_first_token(rules.brands)
+    if known.keys().isdisjoint(folded.spelt_tokens):
+        return
     for token in folded.tokens:
         for brand in known.get(token.group(), ()):
             start, end = token.start(), token.start() + len(brand)
@@ -37,7 +39,7 @@ def misspelt(text: str, folded: Folded, facts: Facts) -> Iterator[Finding]:
         return
     brand, pattern = _own(facts.brand)
     why = f"the brand is spelt {facts.brand}"
-    for match in pattern.finditer(folded.text):
+    for match in pattern.finditer(folded.text) if brand.partition("&")[0] in folded.text else ():
         start, end = folded.span(*match.span())
         ordinary = brand.isalpha() and text[start:end].islower()  # "only" is not the brand ONLY
         if text[start:end] != facts.brand and not ordinary:
@@ -45,12 +47,11 @@ def misspelt(text: str, folded: Folded, facts: Facts) -> Iterator[Finding]:
     if not brand.isalpha() or len(brand) < _LEAST_TO_MISSPELL:
         return
     stem = _stem(brand)
-    for start, end, word in _words_and_pairs(folded):
+    for start, end, word in _capitalised(text, folded):
         other = _stem(word)
-        if _alike(other, stem) if other != stem else end - start > len(word):
-            first, _ = folded.span(start, end)
-            if text[first].isupper() and not facts.says(folded.text[start:end]):
-                yield found("brand", text, folded, (start, end), why)
+        other_than = _alike(other, stem) if other != stem else end - start > len(word)
+        if other_than and not facts.says(folded.text[start:end]):
+            yield found("brand", text, folded, (start, end), why)
 
 
 def _is_named(text: str, start: int, end: int) -> bool:
@@ -62,13 +63,16 @@ def _stem(word: str) -> str:
     return word.rstrip("s").rstrip("'’")
 
 
-def _words_and_pairs(folded: Folded) -> Iterator[tuple[int, int, str]]:
-    """The words, and what two of them spell together: "Kel trix"."""
-    for word in folded.words:
+def _capitalised(text: str, folded: Folded) -> Iterator[tuple[int, int, str]]:
+    """The words with a capital, and what they spell together with the next word: "Kel trix"."""
+    origin = folded.origin
+    pairs = zip_longest(folded.words, folded.words[1:])
+    capitalised = [(word, after) for word, after in pairs if text[origin[word.start()]].isupper()]
+    for word, _ in capitalised:
         yield word.start(), word.end(), word.group().replace("-", "")
-    for left, right in pairwise(folded.words):
-        if right.start() - left.end() == 1:
-            yield left.start(), right.end(), left.group() + right.group()
+    for word, after in capitalised:
+        if after and after.start() - word.end() == 1:
+            yield word.start(), after.end(), word.group() + after.group()
 
 
 def _alike(word: str, brand: str) -> bool:

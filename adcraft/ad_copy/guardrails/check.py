@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from adcraft.ad_copy.guardrails.characters import odd_characters
 from adcraft.ad_copy.guardrails.completeness import cut_off
-from adcraft.ad_copy.guardrails.editorial import badly_written
+from adcraft.ad_copy.guardrails.editorial import chat_spellings, exclaimed, in_capitals, punctuated, set_apart
 from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Finding, Verdict
 from adcraft.ad_copy.guardrails.folding import fold
 from adcraft.ad_copy.guardrails.grounding import ungrounded
 from adcraft.ad_copy.guardrails.language import foreign
+from adcraft.ad_copy.guardrails.ordinary import is_ordinary
 from adcraft.ad_copy.guardrails.personal import personal
 from adcraft.ad_copy.guardrails.repetition import repeated
 from adcraft.ad_copy.guardrails.rules import Rules
@@ -65,12 +66,15 @@ def _all(
     if not placement.fits(asset, text):
         why = f"{placement.length(text)} characters, where {limits.hard} are accepted"
         yield Finding("length", 0, len(text), text, why)
-    hits = rules.scanner.scan(folded.tokens)
+    hits = rules.scanner.scan(folded)
     yield from ungrounded(text, folded, hits, facts, rules)
-    yield from badly_written(
-        text, folded, hits, facts, rules, exclamation_marks=limits.exclamation_marks, language=language
-    )
-    yield from odd_characters(text, folded, facts, emoji=placement.emoji)
+    yield from chat_spellings(text, folded, hits, facts)
+    yield from exclaimed(text, limits.exclamation_marks)
+    yield from in_capitals(text, facts, rules)
+    yield from set_apart(text, facts, rules)
+    if not is_ordinary(text):
+        yield from punctuated(text, language)
+        yield from odd_characters(text, folded, facts, emoji=placement.emoji)
     yield from cut_off(text, rules, language)
     yield from repeated(text, folded, facts, rules, language)
     yield from personal(text, folded, facts, rules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -13,7 +14,7 @@ from adcraft.ad_copy.guardrails.rules import Rules
 
 _EXCLAMATION = re.compile("[!\uff01\ufe57\ufe15\u203c\u2049\u2048\u01c3\u2757\u2755]")
 _MARK = "[!?\uff01\uff1f\ufe57\ufe56]"
-_REPEATED = re.compile(
+REPEATED = re.compile(
     rf"{_MARK}[\s.,¡¿]*{_MARK}[!?\s]*|[\u203c\u2047-\u2049]|\.{{4,}}|(?<!\.)\.\.(?!\.)|/{{3,}}|…(?:\s?…)+"
     r"|([,;:*~#$%&|+=^_<>@\\`\u00a1-\u00bf\u2010-\u2025\u20a0-\u20bf\u3001\u3002-])(?:\s?\1)+"
 )
@@ -28,7 +29,7 @@ _SPACED_OUT = re.compile(
     rf"(?<!\w){_LETTER}(?P<sign>[^\w,&+'’])(?P=sign){{0,2}}{_LETTER}(?:(?P=sign){{1,3}}{_LETTER})+(?!\w)"
     rf"|(?<!\w){_LETTER}(?:[ ._*-]{{1,3}}{_LETTER}){{3,}}(?!\w)"
 )
-_SPACES = re.compile(
+SPACES = re.compile(
     r"^\s|\s$|[^\S\n]{2,}|\n{3,}"
     r"|[\t\v\f\u2000-\u2008\u200a\u205f]|(?<=[\0-\u024f])\u3000|[(\[]\s|\s[)\]]"
     r"|[^\S\u00a0\u202f](?:[,;](?=\s|\w|$)|[:!?](?=\s|$))|\s\.(?=\s|[A-Z]|$)"
@@ -37,39 +38,45 @@ _SPACES = re.compile(
 _FRENCH = re.compile(r"\s[:;!?]")
 
 
-def badly_written(
-    text: str,
-    folded: Folded,
-    hits: Hits,
-    facts: Facts,
-    rules: Rules,
-    *,
-    exclamation_marks: int,
-    language: str,
-) -> Iterator[Finding]:
-    """Punctuation, capitals, spacing, spellings of chats.
+def punctuated(text: str, language: str) -> Iterator[Finding]:
+    """Signs again and again, and spaces too many or too few: what an ordinary text has right.
 
     Args:
         text: the copy.
-        folded: the same.
-        hits: of the rules' scanner in it.
-        facts: what the product's own names are written like.
-        rules: with the usual initialisms.
-        exclamation_marks: how many are accepted, at most; -1: any.
         language: such as ``en``, or "".
     """
-    for match in _REPEATED.finditer(text):
+    for match in REPEATED.finditer(text):
         yield _at("punctuation", match, "the same sign again and again")
-    marks = list(_EXCLAMATION.finditer(text)) if exclamation_marks >= 0 else []
-    if len(marks) > exclamation_marks >= 0:
-        yield _at("exclamation", marks[exclamation_marks], f"at most {exclamation_marks} are accepted here")
-    for match in WORD.finditer(text) if _CAPITAL_INSIDE.search(text) else ():
-        if not match.group()[1:].islower() and match.group() not in facts.written:
-            yield from _capitals(match, facts, rules)
-    yield from _spacing(text, facts, rules, language)
+    for match in SPACES.finditer(text):
+        if language != "fr" or not _FRENCH.fullmatch(match.group()):
+            yield _at("spacing", match, "a space too many, or too few")
+
+
+def exclaimed(text: str, most: int) -> Iterator[Finding]:
+    """The first exclamation mark beyond ``most`` of them; -1: any number is accepted."""
+    marks = list(_EXCLAMATION.finditer(text)) if most >= 0 else []
+    if len(marks) > most >= 0:
+        yield _at("exclamation", marks[most], f"at most {most} are accepted here")
+
+
+def chat_spellings(text: str, folded: Folded, hits: Hits, facts: Facts) -> Iterator[Finding]:
+    """What is written as in chats, of the ``hits`` of the rules' scanner."""
     for match in hits.get("gimmick", ()):
         if not facts.says(match.group()):
             yield found("gimmick", text, folded, match.span(), "a spelling of chats")
+
+
+def in_capitals(text: str, facts: Facts, rules: Rules) -> Iterator[Finding]:
+    """Words in capitals, or with capitals within, that are neither the record's nor usual initialisms."""
+    if any(map(_has_capital_inside, text.split())):
+        for match in WORD.finditer(text):
+            if not match.group()[1:].islower() and match.group() not in facts.written:
+                yield from _capitals(match, facts, rules)
+
+
+@functools.lru_cache(maxsize=32_768)
+def _has_capital_inside(word: str) -> bool:
+    return _CAPITAL_INSIDE.search(word) is not None
 
 
 def _capitals(word: re.Match[str], facts: Facts, rules: Rules) -> Iterator[Finding]:
@@ -87,15 +94,13 @@ def _capitals(word: re.Match[str], facts: Facts, rules: Rules) -> Iterator[Findi
             yield _at("capitals", match, "capitals within a word")
 
 
-def _spacing(text: str, facts: Facts, rules: Rules, language: str) -> Iterator[Finding]:
-    set_apart = len(_LETTER_ALONE.findall(text)) >= _INITIALS or "_" in text
-    for match in _SPACED_OUT.finditer(text) if set_apart else ():
+def set_apart(text: str, facts: Facts, rules: Rules) -> Iterator[Finding]:
+    """Letters with a space or a sign between them: f r e e."""
+    may_be = len(_LETTER_ALONE.findall(text)) >= _INITIALS or "_" in text
+    for match in _SPACED_OUT.finditer(text) if may_be else ():
         initials = "".join(filter(str.isalpha, match.group().upper()))
         if initials not in rules.capitals.usual and not facts.says(match.group().lower()):
             yield _at("spacing", match, "letters set apart")
-    for match in _SPACES.finditer(text):
-        if language != "fr" or not _FRENCH.fullmatch(match.group()):
-            yield _at("spacing", match, "a space too many, or too few")
 
 
 def _at(rule: str, match: re.Match[str], why: str) -> Finding:

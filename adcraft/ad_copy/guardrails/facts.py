@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from adcraft.ad_copy.fields import FIELDS
+from adcraft.ad_copy.fields import AD_FIELDS, FIELDS
 from adcraft.ad_copy.guardrails.folding import WORD, fold
 from adcraft.ad_copy.guardrails.quantities import numbers, quantities, sums_of_money
 from adcraft.ad_copy.guardrails.rules import Rules
@@ -13,7 +13,7 @@ from adcraft.ad_copy.numbers import numbers_in
 from adcraft.ad_copy.targets import separate_sentences
 from adcraft.workload import Record
 
-_NO_FACTS = frozenset({"id", "timestamp", "tone", "ad"})
+_NO_FACTS = frozenset({"id", "timestamp", "tone", *AD_FIELDS})
 _PARTS = re.compile(r"\w+|[%#+]")
 _PART = re.compile(r"[^\W_]+")
 
@@ -58,7 +58,7 @@ class Facts:
         joined = " | ".join(values)
         folded = fold(separate_sentences(joined))
         text = folded.text
-        hits = rules.scanner.scan(folded.tokens)
+        hits = rules.scanner.scan(folded)
         found = [number for number in numbers(text, hits.get("number_word", ()), rules) if not number.name]
         measured = list(quantities(text, found, rules))
         sums = list(sums_of_money(text, found, rules))

@@ -34,6 +34,11 @@ class Folded:
         return list(TOKEN.finditer(self.text))
 
     @functools.cached_property
+    def spelt_tokens(self) -> list[str]:
+        """The same as strings: all that most rules look at."""
+        return [token.group() for token in self.tokens]
+
+    @functools.cached_property
     def words(self) -> list[re.Match[str]]:
         """Words, those with a hyphen or an apostrophe as one."""
         return list(WORD.finditer(self.text))
@@ -56,6 +61,8 @@ def fold(text: str) -> Folded:
     """Fold ``text``: what full-width, Latin and Cyrillic letters spell together is ``free``; any run of white
     space is one space.
     """
+    if text.isascii() and text.isprintable() and "  " not in text:  # most texts: no white space but " "
+        return Folded(text.lower())
     odd = _ODD_SPACE.search(text) is not None
     if text.isascii() and not odd:
         return Folded(text.lower())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
 import regex
 
@@ -36,11 +38,13 @@ def foreign(text: str, facts: Facts, rules: Rules, language: str) -> Iterator[Fi
         return
     if language not in rules.function_words:
         return
-    counts = dict.fromkeys(rules.function_words, 0)
-    for word in {word.lower() for word in own}:
-        for known in rules.languages_of.get(word, ()):
-            counts[known] += 1
-    likeliest = max(counts, key=lambda known: (counts[known], known == language))
+    languages_of = rules.languages_of
+    words = {word.lower() for word in own}
+    told = [languages_of[word] for word in words if word in languages_of]
+    if len(told) <= 2 * sum(language in languages for languages in told):
+        return  # no other can have more than twice as many
+    counts = Counter(chain.from_iterable(told))
+    likeliest = max(rules.function_words, key=lambda known: (counts[known], known == language))
     if counts[likeliest] >= _LEAST and counts[likeliest] > 2 * counts[language]:
         yield Finding("language", 0, len(text), text, f"this reads as {likeliest!r} and not as {language!r}")
 

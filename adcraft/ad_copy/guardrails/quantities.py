@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from adcraft.ad_copy.guardrails.rules import Rules
@@ -69,9 +69,10 @@ def quantities(text: str, found: Iterable[Number], rules: Rules) -> Iterator[Mea
             yield Measure(number.start, unit.end(), number.value, spelling, (rules.unit_of[spelling],))
 
 
-def sums_of_money(text: str, found: Iterable[Number], rules: Rules) -> Iterator[Measure]:
+def sums_of_money(text: str, found: Sequence[Number], rules: Rules) -> Iterator[Measure]:
     """Those of the numbers that a currency stands before or behind."""
-    before = {match.end(): match for match in rules.currency_before.finditer(text)}
+    may_be_before = any(text[: number.start].rstrip(" ").endswith(rules.spelt_currencies) for number in found)
+    before = {m.end(): m for m in rules.currency_before.finditer(text)} if may_be_before else {}
     for number in found:
         match = before.get(number.start)
         start, end = (match.start() if match else number.start), number.end

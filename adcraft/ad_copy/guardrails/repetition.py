@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from itertools import pairwise
+from operator import eq
 
 from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Finding, found
@@ -27,11 +28,13 @@ def repeated(text: str, folded: Folded, facts: Facts, rules: Rules, language: st
     words = folded.words
     no_content = rules.function_words.get(language, rules.languages_of)
     spelt = [word.group() for word in words]
-    stems = [_stem(word) for word in spelt]
-    if len(set(stems)) == len(stems):
+    stems = list(map(_stem, spelt))
+    again = len(stems) - len(set(stems))
+    if not again:
         return
-    yield from _in_a_row(text, folded, facts)
-    for forms, most in ((spelt, _MOST), (stems, _MOST_FORMS)):
+    if any(map(eq, spelt, spelt[1:])):
+        yield from _in_a_row(text, folded, facts)
+    for forms, most in ((spelt, _MOST), (stems, _MOST_FORMS)) if again >= _MOST else ():
         counts = Counter(form for form in forms if form not in no_content and len(form) > 1)
         for form, count in counts.items():
             if count > most and count > most + folded.text.count(facts.name) * facts.name.count(form):
@@ -59,6 +62,8 @@ def _runs(
     text: str, folded: Folded, spelt: Sequence[str], facts: Facts, no_content: Container[str]
 ) -> Iterator[Finding]:
     """The first run of words that was there before."""
+    if len(set(pairwise(spelt))) == len(spelt) - 1:  # no two of them, so no three
+        return
     seen: dict[tuple[str, ...], int] = {}
     for index in range(len(spelt) - 1):
         for length in (_RUN, _CONTENT_RUN):

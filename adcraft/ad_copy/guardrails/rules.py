@@ -72,9 +72,13 @@ class Contact(_Data):
         """Any of the patterns."""
         return re.compile("|".join(self.patterns))
 
+    @functools.cached_property
+    def _sign(self) -> re.Pattern[str]:
+        return re.compile(self.sign)
+
     def may_be_in(self, text: str, digits: int) -> bool:
         """Whether it is worth while to look for it in a folded text with so many digits."""
-        return digits >= self.digits and re.search(self.sign, text) is not None
+        return digits >= self.digits and self._sign.search(text) is not None
 
 
 class Capitals(_Data):
@@ -139,6 +143,11 @@ class Rules(_Data):
         return found
 
     @functools.cached_property
+    def spelt_currencies(self) -> tuple[str, ...]:
+        """All spellings of currencies."""
+        return tuple(self.currencies_of)
+
+    @functools.cached_property
     def currency_before(self) -> re.Pattern[str]:
         """A currency (group ``what``) right before a number."""
         return re.compile(rf"(?<!\w)(?P<what>{_longest_first(self.currencies_of)}) ?(?=\d)")
@@ -147,6 +156,11 @@ class Rules(_Data):
     def currency_behind(self) -> re.Pattern[str]:
         """The same right behind one."""
         return re.compile(rf"[ -]?(?P<what>{_longest_first(self.currencies_of)})(?!\w)")
+
+    @functools.cached_property
+    def contact_without_digits(self) -> re.Pattern[str]:
+        """The signs of the kinds of personal data that need no digit."""
+        return re.compile("|".join(kind.sign for kind in self.personal.values() if not kind.digits))
 
     @functools.cached_property
     def languages_of(self) -> dict[str, list[str]]:

@@ -53,3 +53,11 @@ def test_no_form_of_writing_the_same_text_is_shorter(text: str) -> None:
 def test_length_of_whole_characters_adds_up(characters: list[str]) -> None:
     for count in COUNT.values():
         assert count("".join(characters)) == sum(map(count, characters))
+
+
+@given(st.text(st.characters(max_codepoint=0x2FF) | st.sampled_from("–—’“”…•€₹"), max_size=20))
+def test_plain_text_is_counted_as_beside_a_wide_character(text: str) -> None:
+    """Plain text is counted the short way, and not where a character of another kind is in it."""
+    assert graphemes(text + "漢") == graphemes(text) + 1
+    assert double_width(text + "漢") == double_width(text) + 2
+    assert weighted(text + "漢") == weighted(text) + 2
