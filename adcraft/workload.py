@@ -28,6 +28,7 @@ class FieldSpec:
         required: a row without it is set aside.
         identity: it is part of what makes two rows the same (ids, prices and dates are not).
         max_chars: a longer value sets the row aside; 0 means cut nothing and refuse nothing.
+        counted: it has few values, and the manifest of a dataset lists them.
     """
 
     name: str
@@ -36,6 +37,7 @@ class FieldSpec:
     required: bool = False
     identity: bool = False
     max_chars: int = 0
+    counted: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,10 @@ class Workload:
         slot_tokens: tokens that the tokenizer must keep whole.
         prompt_fields: the fields that a prompt may show, most telling first.
         prompt: (record, fields to show) to model input.
-        example: (record with ``target``, fields to show) to a training pair, or None if the record
-            can't teach anything. The field that the target was taken from is not shown.
+        examples: (record with ``target``, fields to show) to training pairs, that of the target first; none
+            if the record can't teach anything. The field that the target was taken from is not shown.
         finish: (generated text with slot tokens, slots) to final text.
-        code: names of the modules that decide what ``prompt`` and ``example`` give, and of all that these
+        code: names of the modules that decide what ``prompt`` and ``examples`` give, and of all that these
             import of the same package: what was made of examples is made anew when they change.
     """
 
@@ -86,6 +88,6 @@ class Workload:
     slot_tokens: tuple[str, ...]
     prompt_fields: tuple[str, ...]
     prompt: Callable[[Record, tuple[str, ...]], Prompt]
-    example: Callable[[Record, tuple[str, ...]], Example | None]
+    examples: Callable[[Record, tuple[str, ...]], tuple[Example, ...]]
     finish: Callable[[str, Mapping[str, str]], str]
     code: tuple[str, ...]

@@ -1,6 +1,7 @@
 """A small prepared dataset, written directly: for tests of what comes after preparing."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,6 +56,11 @@ def write_records(
         nulls={},
         lengths={},
         target_fields={"ad": sum(counts.values())},
+        values={
+            "tone": dict(
+                Counter(tone for kept in splits.values() for row in kept if (tone := row.get("tone")))
+            )
+        },
         largest_product=1,
         split_seed=13,
         splits={

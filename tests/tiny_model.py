@@ -97,14 +97,12 @@ def register_tiny_model(uri: str, aside: Path, run_name: str = "tiny") -> ModelV
 
 def _examples() -> list[Example]:
     workload = get_workload("ad_copy")
-    examples = []
+    examples: list[Example] = []
     for name in _NAMES:
         for brand in _BRANDS:
             target = f"Meet {name} by {brand}." if brand else f"Meet {name}."
             record = {"product_name": name, "brand": brand, "target": target, "target_field": "ad"}
-            example = workload.example(record, PROMPT_FIELDS)
-            assert example
-            examples.append(example)
+            examples += workload.examples(record, PROMPT_FIELDS)
     return examples
 
 

@@ -1,6 +1,19 @@
 """The record of a product, and the column names that shops use for it."""
 
+from typing import Literal
+
 from adcraft.workload import FieldSpec
+
+Kind = Literal["headline", "description", "body", "subject"]
+"""Of text that the model writes."""
+AD_FIELDS: dict[str, Kind] = {
+    "ad": "body",
+    "headline": "headline",
+    "ad_description": "description",
+    "subject": "subject",
+}
+"""Fields that hold ad copy, each with what kind it is. They say nothing about the product that could be
+relied on."""
 
 FIELDS = (
     FieldSpec("id", ("product id", "sku", "item id", "uniq id", "index", "pid", "asin", "gtin", "offer id")),
@@ -51,12 +64,15 @@ FIELDS = (
     FieldSpec(
         "timestamp", ("created at", "updated at", "date", "crawl timestamp", "created"), kind="timestamp"
     ),
-    FieldSpec("tone", ("style", "voice")),
+    FieldSpec("tone", ("style", "voice"), counted=True),
     FieldSpec(
         "ad",
         ("ad copy", "ad text", "creative", "copy", "advertisement", "marketing copy", "ad creative"),
         identity=True,
     ),
+    FieldSpec("headline", ("ad headline", "ad title"), identity=True),
+    FieldSpec("ad_description", ("ad description line", "description line"), identity=True),
+    FieldSpec("subject", ("email subject", "subject line"), identity=True),
 )
 
 # Most telling first: where the model's source is full, the end of the prompt is what goes.
@@ -68,7 +84,6 @@ PROMPT_FIELDS = (
     "color",
     "material",
     "price",
-    "tone",
     "attributes",
     "description",
 )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
+from adcraft.ad_copy.controls import Controls, chance, controls_of, some_of, tone_of
+from adcraft.ad_copy.fields import Kind
 from adcraft.ad_copy.slots import (
     BRAND,
     NAME,
@@ -17,25 +20,37 @@ from adcraft.ad_copy.slots import (
     tokens_in,
 )
 from adcraft.ad_copy.targets import drop_clauses
+from adcraft.ad_copy.training_texts import texts_of
 from adcraft.workload import Example, Prompt, Record
 
 _BARE_DIGIT = re.compile(r"(?<!<n)(?<!<n\d)\d")  # one that is not part of a slot token
 _LABELS = {"product_name": "product"}
 
 
-def prompt(record: Record, fields: tuple[str, ...]) -> Prompt:
-    """What the model reads: ``product: <name> <brand> Kurta | brand: <brand> | price: <price>``.
+def prompt(
+    record: Record, fields: tuple[str, ...], controls: Controls | None = None, *, name: bool = True
+) -> Prompt:
+    """What the model reads: ``write: body | product: <name> <brand> Kurta | brand: <brand>``.
 
     The name stands behind its own token with its words (and their slots), since a model can write
     about a name only if it can read it.
+
+    Args:
+        record: the product.
+        fields: to show, in this order.
+        controls: of the text; None: a body in the record's tone.
+        name: whether the text may have the whole name. Where it may not, its token is not shown, and
+            the slots don't have it.
     """
+    controls = controls or Controls(tone=tone_of(record))
     anchors = anchors_of(record)
     slots = {
         token: value
         for token, value in ((BRAND, anchors.brand), (NAME, anchors.name), (PRICE, anchors.price))
-        if value
+        if value and (name or token != NAME)
     }
-    parts = []
+    wanted, slots = delexicalise(str(controls), Anchors(), slots)
+    parts = [f"write: {wanted}"]
     for field in fields:
         value = record.get(field)
         if not value:
@@ -46,25 +61,30 @@ def prompt(record: Record, fields: tuple[str, ...]) -> Prompt:
             text = PRICE
         elif field == "product_name":
             words, slots = delexicalise(value, Anchors(brand=anchors.brand), slots)
-            text = words if words == NAME else f"{NAME} {words}"
+            text = f"{NAME} {words}" if name and words != NAME else words
         else:
-            text, slots = delexicalise(value, anchors, slots)
+            text, slots = delexicalise(value, anchors if name else replace(anchors, name=""), slots)
         parts.append(f"{_LABELS.get(field, field)}: {text}")
     return Prompt(" | ".join(parts), slots)
 
 
-def example(record: Record, fields: tuple[str, ...]) -> Example | None:
-    """The pair that a prepared record teaches, or None if nothing of its target is left.
+def examples(record: Record, fields: tuple[str, ...]) -> tuple[Example, ...]:
+    """What a prepared record teaches: a pair for each kind of text that it has, its target's own first.
 
-    A number in the target that the source does not give can't be learnt, only invented; so the
+    A number in a text that the source does not give can't be learnt, only invented; so the
     clause around it is left out of what is learnt.
     """
-    target = record.get("target")
-    if not target:
-        return None
     shown = tuple(field for field in fields if field != record.get("target_field"))
-    source = prompt(record, shown)
-    learnt, _slots = delexicalise(canonical(target, record), anchors_of(record), source.slots)
+    made = (_example(record, shown, kind, text) for kind, text in texts_of(record))
+    return tuple(example for example in made if example)
+
+
+def _example(record: Record, shown: tuple[str, ...], kind: Kind, text: str) -> Example | None:
+    text, anchors = canonical(text, record), anchors_of(record)
+    # Now and then without the name, so that a text without it, which is often too long, can be asked for.
+    name = kind == "body" or anchors.name in text or chance(record, kind, "name") < 0.5
+    source = prompt(record, shown, some_of(controls_of(kind, text, record), record), name=name)
+    learnt, _ = delexicalise(text, anchors if name else replace(anchors, name=""), source.slots)
     invented = {token for token in tokens_in(learnt) if token not in source.slots}
     if invented or _BARE_DIGIT.search(learnt):
         unwanted = re.compile("|".join([*map(re.escape, sorted(invented)), _BARE_DIGIT.pattern]))

@@ -13,7 +13,7 @@ import regex
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.helpers import extract_all_char_ngrams
 
-from adcraft.ad_copy.fields import FIELDS, PROMPT_FIELDS
+from adcraft.ad_copy.fields import AD_FIELDS, FIELDS, PROMPT_FIELDS
 from adcraft.ad_copy.numbers import numbers_in
 from adcraft.ad_copy.prompts import anchors_of, canonical, prompt
 from adcraft.ad_copy.slots import delexicalise, tokens_in
@@ -22,7 +22,7 @@ from adcraft.workload import Record
 
 _CHRF_ORDER, _CHRF_BETA = 6, 2
 _WORD = regex.compile(r"<\w+>|\w+")  # re's \w breaks words at the vowel signs of Hindi
-_NOT_FACTS = ("id", "timestamp")
+_NOT_FACTS = ("id", "timestamp", "tone", *AD_FIELDS)
 """Fields whose digits say nothing about a product."""
 
 

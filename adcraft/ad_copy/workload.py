@@ -1,7 +1,7 @@
 """Ad copy as a workload: the one value that the rails need."""
 
 from adcraft.ad_copy.fields import FIELDS, PROMPT_FIELDS
-from adcraft.ad_copy.prompts import example, finish, prompt
+from adcraft.ad_copy.prompts import examples, finish, prompt
 from adcraft.ad_copy.slots import SLOT_TOKENS
 from adcraft.ad_copy.targets import shorten
 from adcraft.workload import Workload
@@ -16,7 +16,10 @@ WORKLOAD = Workload(
     slot_tokens=SLOT_TOKENS,
     prompt_fields=PROMPT_FIELDS,
     prompt=prompt,
-    example=example,
+    examples=examples,
     finish=finish,
-    code=("adcraft.ad_copy.prompts", "adcraft.ad_copy.slots", "adcraft.ad_copy.targets"),
+    code=tuple(
+        f"adcraft.ad_copy.{module}"
+        for module in ("controls", "fields", "prompts", "slots", "targets", "training_texts")
+    ),
 )

@@ -75,7 +75,10 @@ def build_manifest(
             for name in counts.nulls
             if name in counts.lengths and name not in _NOT_TEXTS
         },
-        target_fields=_by_count(counts.target_fields, []),
+        target_fields=_by_count(counts.values.get(TARGET_FIELD, Counter()), []),
+        values={
+            name: _by_count(values, []) for name, values in counts.values.items() if name != TARGET_FIELD
+        },
         largest_product=assignment.largest_product,
         split_seed=plan.settings.split.seed,
         splits={

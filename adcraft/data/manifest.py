@@ -89,6 +89,9 @@ class Manifest(_Entry):
     nulls: dict[str, int] = Field(description="column: kept rows without a value")
     lengths: dict[str, Lengths]
     target_fields: dict[str, int] = Field(description="field: kept rows whose target it is")
+    values: dict[str, dict[str, int]] = Field(
+        description="field of few values: its values, the hundred most frequent, and the kept rows of each"
+    )
     largest_product: int = Field(description="rows of the product that has most")
     split_seed: int
     splits: dict[str, Split]

@@ -19,7 +19,7 @@ from adcraft.data.dataset import PreparedDataset
 from adcraft.data.parts import FeedDatasource, Part, PartWriter, bad_file, read_part
 from adcraft.data.plan import Plan
 from adcraft.data.progress import Progress
-from adcraft.data.refining import refined_schema
+from adcraft.data.refining import counted_columns, refined_schema
 from adcraft.data.report import render
 from adcraft.data.routing import first_row_numbers, rejected_shards, split_shards
 from adcraft.data.shards import Shard, ShardWriter, WrittenShard
@@ -102,7 +102,7 @@ def _second_pass(plan: Plan, space: Workspace, shards: Sequence[Shard]) -> list[
     """Write the dataset's files; what was written, in the order of their paths."""
     import ray
 
-    writer = ShardWriter(str(space.dataset), refined_schema(plan.workload))
+    writer = ShardWriter(str(space.dataset), refined_schema(plan.workload), counted_columns(plan.workload))
     dataset = ray.data.from_items(
         [{"shard": shard} for shard in shards], override_num_blocks=len(shards)
     ).map(writer, num_cpus=work_cpus(ray.cluster_resources().get("CPU", 1.0)))

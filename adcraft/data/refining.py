@@ -34,6 +34,11 @@ Reason = tuple[str, str]
 _REMEMBERED = 32_768
 
 
+def counted_columns(workload: Workload) -> tuple[str, ...]:
+    """Columns whose values the manifest lists."""
+    return (TARGET_FIELD, *(spec.name for spec in workload.fields if spec.counted))
+
+
 def refined_schema(workload: Workload) -> pa.Schema:
     """Of ``RefinedRows.table``: the fields, the target, the field that it was taken from."""
     names = [spec.name for spec in workload.fields]

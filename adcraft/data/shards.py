@@ -7,7 +7,7 @@ depend on how the feed was cut or how many CPUs worked on it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,12 +19,13 @@ import pyarrow.parquet as pq
 
 from adcraft.data.dataset import file_sha256
 from adcraft.data.manifest import REJECTED, DataFile
-from adcraft.data.refining import PRODUCT_KEY, SOURCE_ROW, TARGET_FIELD
+from adcraft.data.refining import PRODUCT_KEY, SOURCE_ROW
 from adcraft.data.storage import disk_errors_explained
 
 SHARD_ROWS = 65_536
 _ROW_GROUP = 8192
 _LONGEST_COUNTED = 8192
+_MOST_VALUES = 100
 
 _REJECTED_SCHEMA = pa.schema(
     [
@@ -77,16 +78,16 @@ class ColumnCounts:
         nulls: column to rows without a value.
         lengths: column to how many values have 0, 1, 2, ... characters; the last stands for all longer.
         longest: column to the longest value's characters.
-        target_fields: field to rows whose target was taken from it.
+        values: of the columns of few values, each to the rows that have it.
     """
 
     nulls: Counter[str] = field(default_factory=Counter)
     lengths: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     longest: dict[str, int] = field(default_factory=dict)
-    target_fields: Counter[str] = field(default_factory=Counter)
+    values: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def add_table(self, table: pa.Table) -> None:
-        """Count the rows of a table."""
+    def add_table(self, table: pa.Table, counted: Sequence[str]) -> None:
+        """Count the rows of a table, and the values of the columns ``counted``."""
         for name in table.column_names:
             column = table[name]
             self.nulls[name] += column.null_count
@@ -96,15 +97,23 @@ class ColumnCounts:
                 self._add_lengths(
                     name, np.bincount(clipped, minlength=_LONGEST_COUNTED + 1), int(lengths.max())
                 )
-        for item in pc.value_counts(table[TARGET_FIELD]).to_pylist():
-            self.target_fields[item["values"]] += item["counts"]
+        for name in counted:
+            found = pc.value_counts(table[name].drop_null()).to_pylist()
+            self._add_values(name, {item["values"]: item["counts"] for item in found})
 
     def add(self, other: ColumnCounts) -> None:
         """Count what another counted."""
         self.nulls.update(other.nulls)
-        self.target_fields.update(other.target_fields)
+        for name, values in other.values.items():
+            self._add_values(name, values)
         for name, counts in other.lengths.items():
             self._add_lengths(name, counts, other.longest[name])
+
+    def _add_values(self, name: str, values: Mapping[str, int]) -> None:
+        counts = self.values.setdefault(name, Counter())
+        counts.update(values)
+        for value, _ in counts.most_common()[_MOST_VALUES:]:
+            del counts[value]
 
     def _add_lengths(self, name: str, counts: npt.NDArray[np.int64], longest: int) -> None:
         self.lengths[name] = self.lengths.get(name, 0) + counts
@@ -127,10 +136,12 @@ class ShardWriter:
     Attributes:
         folder: the dataset's.
         schema: of the fields in the parts.
+        counted: columns of few values, which are counted.
     """
 
     folder: str
     schema: pa.Schema
+    counted: tuple[str, ...]
 
     def __call__(self, row: dict[str, Shard]) -> dict[str, WrittenShard]:
         """Write ``row["shard"]``; returns what was ``written``."""
@@ -150,7 +161,7 @@ class ShardWriter:
                     writer.write_table(table, row_group_size=_ROW_GROUP)
                     rows += table.num_rows
                     if not rejected:
-                        counts.add_table(table)
+                        counts.add_table(table, self.counted)
             file = DataFile(rows=rows, bytes=path.stat().st_size, sha256=file_sha256(path))
         return WrittenShard(shard.path, file, counts)
 

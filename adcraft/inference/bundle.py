@@ -44,11 +44,19 @@ class RunReference(_Frozen):
 
 
 class PromptSettings(_Frozen):
-    """How a request becomes the model's input, and how far it may answer."""
+    """How a request becomes the model's input, and how far it may answer.
+
+    Attributes:
+        fields: that a prompt may show.
+        source_tokens: read at most.
+        target_tokens: written at most.
+        values: of the fields of few values, those that the model has seen.
+    """
 
     fields: tuple[str, ...]
     source_tokens: int
     target_tokens: int
+    values: dict[str, tuple[str, ...]] = {}
 
 
 class BundleManifest(_Frozen):

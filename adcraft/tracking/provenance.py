@@ -97,8 +97,11 @@ def _git(*arguments: str) -> str:
 
 @cache
 def code_digest(*modules: str) -> str:
-    """Of Adcraft's version and the code of some modules, given by name: what they made is known by it."""
-    files = [_ROOT / f"{module.replace('.', '/')}.py" for module in modules]
+    """Of Adcraft's version, the code of some modules, given by name, and the YAML beside them that is called
+    likewise: what they made is known by it.
+    """
+    stems = [_ROOT / module.replace(".", "/") for module in modules]
+    files = [file for stem in stems for file in (Path(f"{stem}.py"), Path(f"{stem}.yaml")) if file.exists()]
     return hashlib.sha256(f"{__version__}\0{_digest_of(files)}".encode()).hexdigest()[:16]
 
 

@@ -70,8 +70,8 @@ def prompt_fields(dataset: PreparedDataset, workload: Workload) -> tuple[str, ..
 def examples(
     files: Sequence[Path], workload: Workload, fields: tuple[str, ...], *, limit: int = 0
 ) -> Iterator[Example]:
-    """What the rows of ``files`` teach, one row group in memory at a time; about ``limit`` of them,
-    taken evenly over all rows, where it is not 0.
+    """What the rows of ``files`` teach, one row group in memory at a time; of about ``limit`` rows,
+    taken evenly over all, where it is not 0.
     """
     total = sum(pq.read_metadata(file).num_rows for file in files)
     stride = max(1, total // limit) if limit else 1
@@ -80,8 +80,8 @@ def examples(
         for batch in pq.ParquetFile(file).iter_batches(batch_size=1024):
             for record in batch.to_pylist():
                 index += 1
-                if index % stride == 0 and (example := workload.example(record, fields)):
-                    yield example
+                if index % stride == 0:
+                    yield from workload.examples(record, fields)
 
 
 def encode(
@@ -158,11 +158,7 @@ def _keep_quiet() -> None:
 
 def _encode_batch(table: pa.Table, workload: str, tokenizer: str, prompt: PromptSettings) -> pa.Table:
     rules, codec = get_workload(workload), _codec(tokenizer)
-    learnt = [
-        example
-        for record in table.to_pylist()
-        if (example := rules.example(record, prompt.fields)) is not None
-    ]
+    learnt = [example for record in table.to_pylist() for example in rules.examples(record, prompt.fields)]
     return pa.table(
         {
             "source": codec.encode([example.source for example in learnt], prompt.source_tokens),

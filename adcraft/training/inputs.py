@@ -65,6 +65,7 @@ class RunInputs:
             fields=prompt_fields(dataset, self.workload),
             source_tokens=settings.model.source_tokens,
             target_tokens=settings.model.target_tokens,
+            values={field: tuple(values) for field, values in dataset.manifest.values.items() if values},
         )
         self._settings = settings
         self._dataset = dataset

@@ -11,10 +11,11 @@ from hypothesis import example as instance
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adcraft.ad_copy.controls import Controls
 from adcraft.ad_copy.fields import FIELDS, PROMPT_FIELDS
-from adcraft.ad_copy.prompts import canonical, example, finish, prompt
+from adcraft.ad_copy.prompts import canonical, examples, finish, prompt
 from adcraft.ad_copy.slots import SLOT_TOKENS, tokens_in
-from adcraft.workload import Record
+from adcraft.workload import Example, Record
 
 MYNTRA = Path(__file__).parents[4] / "shared" / "data" / "products" / "myntra_products_catalog.csv"
 FIELD_NAMES = tuple(field.name for field in FIELDS)
@@ -58,10 +59,15 @@ KURTA: Record = {
 }
 
 
+def example(record: Record, fields: tuple[str, ...]) -> Example | None:
+    """What its target teaches."""
+    return next(iter(examples(record, fields)), None)
+
+
 def test_a_prompt_shows_name_brand_and_price_as_slots() -> None:
     made = prompt(KURTA, PROMPT_FIELDS)
     assert made.source == (
-        "product: <name> <brand> Kurta <n1> | brand: <brand> | color: Red | price: <price>"
+        "write: body | product: <name> <brand> Kurta <n1> | brand: <brand> | color: Red | price: <price>"
         " | description: Kurta of <n1> parts, for <n2>"
     )
     assert made.slots == {
@@ -75,20 +81,51 @@ def test_a_prompt_shows_name_brand_and_price_as_slots() -> None:
 
 def test_a_prompt_shows_the_fields_asked_for_in_their_order() -> None:
     made = prompt(KURTA, ("rating", "color", "tone", "product_name"))
-    assert made.source == "rating: <n1> | color: Red | product: <name> <brand> Kurta <n2>"
+    assert made.source == "write: body | rating: <n1> | color: Red | product: <name> <brand> Kurta <n2>"
 
 
 @pytest.mark.parametrize(
     ("record", "source"),
     [
-        ({"product_name": "Nike", "brand": "Nike"}, "product: <name> | brand: <brand>"),
-        ({"product_name": "501"}, "product: <name>"),
-        ({"product_name": "Tea", "brand": None, "price": ""}, "product: <name> Tea"),
-        ({}, ""),
+        ({"product_name": "Nike", "brand": "Nike"}, "write: body | product: <name> | brand: <brand>"),
+        ({"product_name": "501"}, "write: body | product: <name>"),
+        ({"product_name": "Tea", "brand": None, "price": ""}, "write: body | product: <name> Tea"),
+        ({"tone": "Playful"}, "write: body, playful"),
+        ({}, "write: body"),
     ],
 )
 def test_a_prompt_of_little(record: Record, source: str) -> None:
     assert prompt(record, PROMPT_FIELDS).source == source
+
+
+def test_a_prompt_says_what_is_wanted() -> None:
+    wanted = Controls("headline", "short", "warm", False, "women", ("soft cotton", "size 8"))
+    made = prompt({"product_name": "Nike 8", "brand": "Nike"}, PROMPT_FIELDS, wanted, name=False)
+    assert made.source == (
+        "write: headline, short, warm, no action, for women, with soft cotton, with size <n1>"
+        " | product: <brand> <n1> | brand: <brand>"
+    )
+    assert made.slots == {"<brand>": "Nike", "<n1>": "8"}
+
+
+def test_every_kind_of_text_of_a_record_is_taught() -> None:
+    record = {**KURTA, "headline": "Soft Red Kurta", "ad_description": "Shop it.", "subject": "Red, by Aera"}
+    taught = examples(record, PROMPT_FIELDS)
+    assert [pair.target for pair in taught] == [
+        "<name>: red, soft.",
+        "Soft Red Kurta",
+        "Shop it.",
+        "Red, by <brand>",
+    ]
+    kinds = [pair.source.removeprefix("write: ").split(" | ")[0].split(", ")[0] for pair in taught]
+    assert kinds == ["body", "headline", "description", "subject"]
+
+
+@given(RECORDS)
+def test_every_pair_of_a_record_keeps_to_its_source(record: Record) -> None:
+    for pair in examples(record, PROMPT_FIELDS):
+        assert set(tokens_in(pair.target)) <= {*tokens_in(pair.source), "<price>"}
+        assert examples(record, PROMPT_FIELDS) == examples(record, PROMPT_FIELDS)
 
 
 @given(RECORDS)

@@ -20,5 +20,5 @@ def imported(module: str) -> set[str]:
 
 def test_the_code_that_decides_examples_is_all_named() -> None:
     """Else a change of it would leave encoded datasets as they are."""
-    makers = {WORKLOAD.prompt.__module__, WORKLOAD.example.__module__}
+    makers = {WORKLOAD.prompt.__module__, WORKLOAD.examples.__module__}
     assert set(WORKLOAD.code) == set[str]().union(*map(imported, makers))
