@@ -2,6 +2,7 @@
 
     AdcraftError
     +-- SettingsError       a settings file, key or value is wrong
+    |   +-- BriefError      what is wanted of an ad can't be had for this product
     +-- FeedError           a feed can't be read, or nothing in it is usable
     +-- DatasetError        a prepared dataset is missing, incomplete or changed
     +-- BaseModelError      the base model can't be had (hub unreachable, no such folder)
@@ -24,6 +25,10 @@ class AdcraftError(Exception):
 
 class SettingsError(AdcraftError):
     """A settings file, key or value is wrong."""
+
+
+class BriefError(SettingsError):
+    """What is wanted of an ad can't be had for this product."""
 
 
 class FeedError(AdcraftError):

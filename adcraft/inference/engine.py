@@ -12,7 +12,11 @@ from adcraft.errors import BundleError, SettingsError
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One decoded sequence: ids without ``</s>``, and its mean log-probability per token."""
+    """One decoded sequence: ids without ``</s>``, and its score.
+
+    The score is the mean log-probability per token, ``</s>`` among them; of one among several variants the
+    log-probability of its first token and the mean of the others, added.
+    """
 
     ids: list[int]
     score: float
@@ -26,9 +30,9 @@ class Engine(Protocol):
     def decode(
         self, sources: Sequence[Sequence[int]], *, max_tokens: int, variants: int
     ) -> list[list[Hypothesis]]:
-        """For each source (ids ending in ``</s>``) its ``variants`` best sequences, best first.
-
-        One variant is decoded greedily; more by a beam of that width.
+        """For each source (ids ending in ``</s>``) its ``variants``, best first; at most so many as there
+        are tokens. They are decoded greedily, each from another first token, the likeliest ones: so they
+        differ more than those of a beam do, and are the same in any batch.
         """
         ...
 
@@ -74,18 +78,22 @@ class CTranslate2Engine:
         results = self._translator.translate_batch(
             [[self._vocabulary[i] for i in source] for source in sources],
             max_batch_size=0,
-            beam_size=variants,
+            beam_size=1,
             num_hypotheses=variants,
+            return_alternatives=variants > 1,
             max_decoding_length=max_tokens,
             max_input_length=0,
             disable_unk=True,
             return_scores=True,
         )
         return [
-            [
-                Hypothesis([self._id_of[token] for token in tokens], float(score))
-                for tokens, score in zip(result.hypotheses, result.scores, strict=True)
-            ]
+            sorted(
+                (
+                    Hypothesis([self._id_of[token] for token in tokens], float(score))
+                    for tokens, score in zip(result.hypotheses, result.scores, strict=True)
+                ),
+                key=lambda hypothesis: -hypothesis.score,
+            )
             for result in results
         ]
 

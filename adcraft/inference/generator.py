@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from adcraft.inference.bundle import Bundle, PromptSettings
 from adcraft.inference.codec import TextCodec
 from adcraft.inference.engine import CTranslate2Engine, Engine
-from adcraft.workload import Record, Workload
+from adcraft.workload import Prompt, Record, Workload
 from adcraft.workloads import get_workload
 
 
 @dataclass(frozen=True)
 class Generation:
-    """What was written for one record.
+    """What was written for one prompt.
 
     Attributes:
         texts: distinct texts, best first.
-        scores: mean log-probability per token of each text.
+        scores: of each text; see :class:`~adcraft.inference.engine.Hypothesis`.
         input_tokens: ids read.
         output_tokens: ids written, over all texts.
     """
@@ -30,13 +30,17 @@ class Generation:
 
 
 class Generator:
-    """A model that answers. Blocking, not re-entrant."""
+    """A model that answers. Blocking, not re-entrant.
+
+    Attributes:
+        prompt: how the model reads.
+    """
 
     def __init__(self, engine: Engine, codec: TextCodec, workload: Workload, prompt: PromptSettings) -> None:
         self._engine = engine
         self._codec = codec
         self._workload = workload
-        self._prompt = prompt
+        self.prompt = prompt
 
     @classmethod
     def load(cls, bundle: Bundle, *, compute_type: str = "auto", threads: int = 1) -> Generator:
@@ -59,9 +63,12 @@ class Generator:
 
     def generate(self, records: Sequence[Record], *, variants: int = 1) -> list[Generation]:
         """Write for each record, all in one engine batch. Order is kept."""
-        prompts = [self._workload.prompt(record, self._prompt.fields) for record in records]
-        sources = self._codec.encode([prompt.source for prompt in prompts], self._prompt.source_tokens)
-        decoded = self._engine.decode(sources, max_tokens=self._prompt.target_tokens, variants=variants)
+        return self.write([self._workload.prompt(record, self.prompt.fields) for record in records], variants)
+
+    def write(self, prompts: Sequence[Prompt], variants: int) -> list[Generation]:
+        """Write for each prompt, all in one engine batch. Order is kept."""
+        sources = self._codec.encode([prompt.source for prompt in prompts], self.prompt.source_tokens)
+        decoded = self._engine.decode(sources, max_tokens=self.prompt.target_tokens, variants=variants)
         generations = []
         for prompt, source, hypotheses in zip(prompts, sources, decoded, strict=True):
             texts: dict[str, float] = {}
@@ -79,12 +86,12 @@ class Generator:
         return generations
 
     def likelihoods(self, records: Sequence[Record]) -> list[tuple[float, int]]:
-        """For each record with a ``target``: the log-probability, in nats, of what it teaches, and that
-        text's tokens with ``</s>``. (0.0, 0) where it teaches nothing.
+        """For each record with a ``target``: the log-probability, in nats, of what its target teaches, and
+        that text's tokens with ``</s>``. (0.0, 0) where it teaches nothing.
         """
-        learnt = [self._workload.example(record, self._prompt.fields) for record in records]
-        taught = [example for example in learnt if example]
-        targets = self._codec.encode([example.target for example in taught], self._prompt.target_tokens)
-        sources = self._codec.encode([example.source for example in taught], self._prompt.source_tokens)
+        learnt = [self._workload.examples(record, self.prompt.fields)[:1] for record in records]
+        taught = [example for found in learnt for example in found]
+        targets = self._codec.encode([example.target for example in taught], self.prompt.target_tokens)
+        sources = self._codec.encode([example.source for example in taught], self.prompt.source_tokens)
         scores = iter(zip(self._engine.score(sources, targets), map(len, targets), strict=True))
-        return [next(scores) if example else (0.0, 0) for example in learnt]
+        return [next(scores) if found else (0.0, 0) for found in learnt]

@@ -31,7 +31,7 @@ def test_int8_is_chosen_for_a_cpu(bundle: Bundle, codec: TextCodec) -> None:
 @pytest.mark.parametrize("compute_type", sorted(ctranslate2.get_supported_compute_types("cpu")))
 def test_every_supported_type_loads_and_writes(bundle: Bundle, codec: TextCodec, compute_type: str) -> None:
     engine = CTranslate2Engine(bundle.engine, codec.vocabulary, compute_type=compute_type)
-    source = codec.encode(["product: <name> Shoes | brand: <brand>"], 64)
+    source = codec.encode(["write: body | product: <name> Shoes | brand: <brand>"], 64)
     [[best]] = engine.decode(source, max_tokens=32, variants=1)
     assert engine.compute_type == compute_type
     assert codec.decode([best.ids]) == ["Meet <name> by <brand>."]
@@ -49,7 +49,9 @@ def test_a_type_that_the_hardware_does_not_support(
 
 def test_variants_are_best_first_and_one_is_greedy(bundle: Bundle, codec: TextCodec) -> None:
     engine = CTranslate2Engine(bundle.engine, codec.vocabulary, compute_type="float32")
-    sources = codec.encode(["product: <name> Bag", "product: <name> Tea Pot | brand: <brand>"], 64)
+    sources = codec.encode(
+        ["write: body | product: <name> Bag", "write: body | product: <name> Tea Pot | brand: <brand>"], 64
+    )
     ones = engine.decode(sources, max_tokens=32, variants=1)
     fours = engine.decode(sources, max_tokens=32, variants=4)
     assert [len(hypotheses) for hypotheses in ones] == [1, 1]
@@ -58,12 +60,14 @@ def test_variants_are_best_first_and_one_is_greedy(bundle: Bundle, codec: TextCo
         scores = [hypothesis.score for hypothesis in hypotheses]
         assert scores == sorted(scores, reverse=True)
         assert len({tuple(hypothesis.ids) for hypothesis in hypotheses}) == 4
+        assert len({tuple(hypothesis.ids[:1]) for hypothesis in hypotheses}) == 4
         assert all(codec.eos_id not in hypothesis.ids for hypothesis in hypotheses)
+    assert all(one.ids in [h.ids for h in four] for [one], four in zip(ones, fours, strict=True))
 
 
 def test_no_more_tokens_than_asked_for(bundle: Bundle, codec: TextCodec) -> None:
     engine = CTranslate2Engine(bundle.engine, codec.vocabulary)
-    sources = codec.encode(["product: <name> Bag", ""], 64)
+    sources = codec.encode(["write: body | product: <name> Bag", ""], 64)
     for [hypothesis] in engine.decode(sources, max_tokens=3, variants=1):
         assert len(hypothesis.ids) <= 3
 
@@ -75,9 +79,12 @@ def test_nothing_asked_nothing_answered(bundle: Bundle, codec: TextCodec) -> Non
 def test_a_batch_answers_as_its_members_alone_would(bundle: Bundle, codec: TextCodec) -> None:
     engine = CTranslate2Engine(bundle.engine, codec.vocabulary, compute_type="float32")
     names = ["Bag", "Red Kurta with a long hem", "Shoes | brand: <brand>", "Tea"]
-    sources = codec.encode([f"product: <name> {name}" for name in names], 64)
+    sources = codec.encode([f"write: body | product: <name> {name}" for name in names], 64)
     together = engine.decode(sources, max_tokens=32, variants=1)
     alone = [engine.decode([source], max_tokens=32, variants=1)[0] for source in sources]
+    assert [[h.ids for h in side] for side in together] == [[h.ids for h in side] for side in alone]
+    together = engine.decode(sources, max_tokens=32, variants=4)
+    alone = [engine.decode([source], max_tokens=32, variants=4)[0] for source in sources]
     assert [[h.ids for h in side] for side in together] == [[h.ids for h in side] for side in alone]
 
 
@@ -86,7 +93,9 @@ def test_scores_are_the_trained_models_own(bundle: Bundle, codec: TextCodec) -> 
     import torch
     from transformers import T5ForConditionalGeneration
 
-    sources = codec.encode(["product: <name> Bag", "product: <name> Red Kurta | brand: <brand>"], 64)
+    sources = codec.encode(
+        ["write: body | product: <name> Bag", "write: body | product: <name> Red Kurta | brand: <brand>"], 64
+    )
     targets = codec.encode(["Meet <name>.", "Meet <brand> by <name>."], 64)
     model = T5ForConditionalGeneration.from_pretrained(bundle.model).eval()
     expected = []

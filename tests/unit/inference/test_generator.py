@@ -62,7 +62,7 @@ def test_order_is_kept_and_the_batch_is_one(codec: TextCodec) -> None:
     records: list[Record] = [{"product_name": name} for name in names]
     generations = make(parrot, codec).generate(records)
     assert [generation.texts for generation in generations] == [
-        (f"product: {name} {name}",) for name in names
+        (f"write: body | product: {name} {name}",) for name in names
     ]
     assert parrot.asked == [(5, 24, 1)]
     assert make(parrot, codec).compute_type == "feathers"
@@ -91,7 +91,7 @@ def test_variants_are_distinct_and_keep_the_best_score(codec: TextCodec) -> None
 def test_tokens_are_counted(codec: TextCodec) -> None:
     answers = ["Meet <name>.", "Meet"]
     [generation] = make(Parrot(codec, answers), codec).generate([{"product_name": "Bag"}], variants=2)
-    [source, *written] = codec.encode(["product: <name> Bag", *answers], 64)
+    [source, *written] = codec.encode(["write: body | product: <name> Bag", *answers], 64)
     assert generation.input_tokens == len(source)
     assert generation.output_tokens == sum(len(ids) - 1 for ids in written)
 

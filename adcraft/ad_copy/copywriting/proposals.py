@@ -1,0 +1,89 @@
+"""What the model is asked for an asset: several prompts that differ in what a brief leaves open."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+
+from adcraft.ad_copy.controls import Controls, Length
+from adcraft.ad_copy.copywriting.brief import Brief
+from adcraft.ad_copy.fields import AD_FIELDS
+from adcraft.ad_copy.placements import Asset, Placement
+from adcraft.ad_copy.prompts import prompt
+from adcraft.workload import Prompt, Record
+
+VARIANTS = 4
+"""Texts that the model writes for each prompt, where more than one is wanted."""
+_NAME_SHARE = 0.8
+"""Of an asset's room that the whole name may take."""
+_LENGTHS: tuple[Length, ...] = ("", "long", "short")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One prompt for one asset of one product."""
+
+    asset: str
+    prompt: Prompt
+
+
+class Proposals:
+    """The prompts for one asset, without end, in an order that the seed and the product decide."""
+
+    def __init__(
+        self,
+        asset: str,
+        placement: Placement,
+        brief: Brief,
+        record: Record,
+        fields: tuple[str, ...],
+        tones: Sequence[str],
+    ) -> None:
+        """Args:
+        asset: of the placement, one that the model writes.
+        placement: where it is published.
+        brief: what is wanted.
+        record: the product.
+        fields: that a prompt may show.
+        tones: that the model knows.
+        """
+        self._asset, self._record, self._fields = asset, record, fields
+        limits = placement.assets[asset]
+        room = limits.hard or limits.soft
+        self._name = not room or placement.length(record.get("product_name") or "") <= _NAME_SHARE * room
+        self._controls = _endless(limits, brief, record, tones)
+
+    def take(self, count: int) -> list[Proposal]:
+        """The next ``count`` of them."""
+        return [
+            Proposal(self._asset, prompt(self._record, self._fields, controls, name=self._name))
+            for controls in islice(self._controls, count)
+        ]
+
+
+def _endless(limits: Asset, brief: Brief, record: Record, tones: Sequence[str]) -> Iterator[Controls]:
+    """As asked for first; then what the brief leaves open varies."""
+    kind = next(kind for kind in AD_FIELDS.values() if kind == limits.text)
+    asked = Controls(
+        kind=kind,
+        length=brief.length,
+        tone=brief.tone.lower(),
+        action=brief.action,
+        audience=brief.audience,
+        including=brief.required,
+    )
+    yield asked
+    draw = random.Random(f"{brief.seed} {kind} {record.get('product_name')}")
+    while True:
+        choices = list(
+            product(
+                [asked.tone] if asked.tone else (tones or [""]),
+                [asked.action] if asked.action is not None else (True, False),
+                [asked.length] if asked.length else _LENGTHS,
+            )
+        )
+        draw.shuffle(choices)
+        for tone, action, length in choices:
+            yield Controls(kind, length, tone, action, asked.audience, asked.including)
