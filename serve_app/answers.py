@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import ValidationError
 
-from adcraft.inference.generator import Generation
+from adcraft.ad_copy.copywriting.ad import Ad, AssetCopy
 from serve_app.faults import ApiError, explain
 from serve_app.messages import Failure, Job, Reply
-from serve_app.schemas import Answer, BatchAnswer, Fault, ItemAnswer, ItemError, Model, Product
+from serve_app.schemas import (
+    Answer,
+    AssetText,
+    BatchAnswer,
+    Fault,
+    ItemAnswer,
+    ItemError,
+    Model,
+    Product,
+    Refusal,
+)
 
 # Few enough to spread a batch over the replicas and to let single requests in between.
 _CHUNK_ITEMS = 8
@@ -20,28 +31,56 @@ _CHUNKS_PER_REPLICA = 4
 Generate = Callable[[list[Job]], Awaitable[Reply]]
 
 
-def answer(product: Product, outcome: Generation | Failure, model: Model) -> Answer:
+def answer(product: Product, outcome: Ad | Failure, model: Model) -> Answer:
     """The answer for one product.
 
     Raises:
-        ApiError: the model failed on it, or wrote nothing.
+        ApiError: what is wanted can't be had, the model failed on it, or nothing can be said of it.
     """
     if isinstance(outcome, Failure):
-        raise ApiError(500, outcome.code, outcome.message)
-    texts = [text for text in outcome.texts if text]
+        raise ApiError(outcome.status, outcome.code, outcome.message)
+    assets = {name: _texts(copy, explain=product.explain) for name, copy in outcome.assets.items()}
+    texts = [text.text for text in assets[outcome.roomiest]]
     if not texts:
         raise ApiError(
             500,
             "no_copy",
-            "The model wrote nothing for this product; a category or a description may help it.",
+            "Nothing that can be published came of this product; a category or a description may help.",
         )
     return Answer(
         creative=texts[0],
         brand=product.brand,
         product_name=product.product_name,
         variants=texts,
+        placement=outcome.placement,
+        assets=assets,
+        refused={name: _refusals(copy) for name, copy in outcome.assets.items()} if product.explain else None,
         model=model,
     )
+
+
+def _texts(copy: AssetCopy, *, explain: bool) -> list[AssetText]:
+    return [
+        AssetText(
+            text=text.text,
+            characters=text.characters,
+            shown_whole=text.shown_whole,
+            safe=text.safe,
+            score=round(text.ranked.score, 4) if text.ranked else None,
+            parts={name: round(part, 4) for name, part in asdict(text.ranked).items()}
+            if explain and text.ranked
+            else None,
+        )
+        for text in copy.texts
+    ]
+
+
+def _refusals(copy: AssetCopy) -> list[Refusal]:
+    return [
+        Refusal(text=one.text, rule=found.rule, start=found.start, end=found.end, why=found.why)
+        for one in copy.refused
+        for found in one.verdict.findings[:1]
+    ]
 
 
 async def answer_batch(
@@ -88,7 +127,7 @@ class _Batch:
         async with self._room:
             if self._late is None:
                 try:
-                    reply = await self._generate([Job(p.record(), p.variants) for _, p in chunk])
+                    reply = await self._generate([Job(p.record(), p.brief()) for _, p in chunk])
                 except ApiError as error:
                     self._late = error if error.code == "timeout" else None
                     failure = error

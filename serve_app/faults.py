@@ -32,6 +32,8 @@ _SENTENCES = {
     "int_type": "{field} must be a whole number, and is {found}.",
     "greater_than_equal": "{field} must be at least {ge}, and is {found}.",
     "less_than_equal": "{field} must be at most {le}, and is {found}.",
+    "literal_error": "{field} must be {expected}, and is {found}.",
+    "bool_type": "{field} must be true or false, and is {found}.",
     REFUSED: "{field} {message}.",
 }
 _OTHERWISE = "{field} = {found}: {message}."

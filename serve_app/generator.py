@@ -7,9 +7,15 @@ import logging
 import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
+from adcraft.ad_copy.copywriting.ad import Ad
+from adcraft.ad_copy.copywriting.copywriter import Copywriter
+from adcraft.ad_copy.guardrails.rules import shipped_rules
+from adcraft.ad_copy.placements import load_placements
+from adcraft.errors import AdcraftError
 from adcraft.inference.bundle import open_bundle
-from adcraft.inference.generator import Generation, Generator
+from adcraft.inference.generator import Generator
 from adcraft.registry import ModelVersion, Registry
 from adcraft.workloads import get_workload
 from serve_app.args import ServeArgs
@@ -32,6 +38,7 @@ class GeneratorReplica:
         Raises:
             TrackingError: the registry can't be reached, or has no such alias.
             BundleError: the bundle is incomplete or was changed.
+            SettingsError: ``serve.placements`` is wrong.
         """
         started = time.monotonic()
         listen_where_ray_does()
@@ -40,13 +47,18 @@ class GeneratorReplica:
         registry = Registry(args.tracking.uri, args.tracking.model)
         version = registry.resolve(serve.alias)
         bundle = open_bundle(registry.download(version, args.models))
-        self._generator = Generator.load(bundle, compute_type=serve.compute_type, threads=serve.threads)
+        generator = Generator.load(bundle, compute_type=serve.compute_type, threads=serve.threads)
+        placements = load_placements(Path(serve.placements) if serve.placements else None)
+        self._copywriter = Copywriter(generator, placements, shipped_rules())
         self._write([Job({get_workload(bundle.manifest.workload).product_name: "Running Shoes"})])
-        self._batcher = MicroBatcher(self._write, max_items=serve.batch_size, kind=lambda job: job.variants)
+        # One text for a page that waits is not held up by fifteen headlines for a campaign.
+        self._batcher = MicroBatcher(
+            self._write, max_items=serve.batch_size, kind=lambda job: job.brief.placement
+        )
         self._info = GeneratorInfo(
             model=provenance(version, serve.alias),
             engine=EngineInfo(
-                compute_type=self._generator.compute_type,
+                compute_type=generator.compute_type,
                 threads=serve.threads,
                 batch_size=serve.batch_size,
                 load_s=round(time.monotonic() - started, 3),
@@ -75,15 +87,16 @@ class GeneratorReplica:
         if self._batcher.busy_s > _STUCK_S:
             raise RuntimeError(f"The engine has been busy with one batch for {self._batcher.busy_s:.0f} s.")
 
-    async def _outcome(self, job: Job) -> Generation | Failure:
+    async def _outcome(self, job: Job) -> Ad | Failure:
         try:
-            return await self._batcher.submit(job)
+            ad = await self._batcher.submit(job)
+            return Failure("invalid_request", str(ad), 422) if isinstance(ad, AdcraftError) else ad
         except Exception:
             log.exception("the engine failed on %s", sorted(job.record))
             return Failure("internal", "The model failed on this product; the replica's log says more.")
 
-    def _write(self, jobs: Sequence[Job]) -> list[Generation]:
-        return self._generator.generate([job.record for job in jobs], variants=jobs[0].variants)
+    def _write(self, jobs: Sequence[Job]) -> list[Ad | AdcraftError]:
+        return self._copywriter.write([(job.record, job.brief) for job in jobs])
 
 
 def provenance(version: ModelVersion, alias_or_version: str) -> Model:

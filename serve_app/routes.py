@@ -82,7 +82,7 @@ def _add_predictions(http: FastAPI, generators: Generators, settings: ServeSetti
         "/predict", summary="Copy for one product", responses=_errors(400, 413, 415, 422, 429, 503, 504)
     )
     async def predict(product: Product) -> Answer:
-        reply = await generators.generate([Job(product.record(), product.variants)])
+        reply = await generators.generate([Job(product.record(), product.brief())])
         return answer(product, reply.outcomes[0], reply.model)
 
     @http.post(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from adcraft.ad_copy.copywriting.brief import ONE_CREATIVE, PLAIN, Brief
 from adcraft.data.values import VALUE_OF_KIND, cell_text, flatten
 from adcraft.workload import Record
 from serve_app.faults import REFUSED, show
 
-MAX_VARIANTS = 5
+MAX_VARIANTS = 15
 _HIGHEST_PRICE = 1_000_000_000_000
 _PRICE_RULE = "must be a number, or text such as €24.90"
 
@@ -68,8 +69,14 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+_RECORD = {
+    "product_name", "brand", "category", "gender", "color", "material", "price", "attributes", "description",
+}  # fmt: skip
+_Terms = Annotated[list[_Name], Field(max_length=20)]
+
+
 class Product(Strict):
-    """One product to write about, and how many texts to write."""
+    """One product to write about, and what is wanted of its copy."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"brand": "Nike", "product_name": "Running Shoes"}]}
@@ -85,11 +92,40 @@ class Product(Strict):
     tone: _Text = Field(None, max_length=100)
     attributes: _Attributes = Field(None, max_length=5000)
     description: _Text = Field(None, max_length=5000)
-    variants: int = Field(1, ge=1, le=MAX_VARIANTS, description="texts to write, best first")
+    placement: str = Field(PLAIN, max_length=100, description="where it is published, such as google_rsa")
+    variants: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_VARIANTS,
+        description="of each asset, best first; null: one creative, else as many as the placement takes",
+    )
+    length: Literal["short", "long"] | None = Field(None, description="among texts of the asset's kind")
+    audience: _Text = Field(None, max_length=100, description="whom the copy speaks of, such as women")
+    call_to_action: bool | None = Field(None, description="whether texts have one; null: some have")
+    language: _Text = Field(None, max_length=35, description="tag of what texts must be in, such as en")
+    required: _Terms = Field([], description="terms that each text must have")
+    banned: _Terms = Field([], description="terms that no text may have")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="another one gives other texts")
+    explain: bool = Field(False, description="show the parts of each score, and what was refused and why")
 
     def record(self) -> Record:
         """The product as the workload knows it."""
-        return self.model_dump(exclude={"variants"})
+        return self.model_dump(include=_RECORD)
+
+    def brief(self) -> Brief:
+        """What is wanted."""
+        return Brief(
+            placement=self.placement,
+            variants=self.variants or (ONE_CREATIVE.variants if self.placement == PLAIN else 0),
+            tone=self.tone or "",
+            length=self.length or "",
+            action=self.call_to_action,
+            audience=self.audience or "",
+            language=self.language or "",
+            required=tuple(self.required),
+            banned=tuple(self.banned),
+            seed=self.seed,
+        )
 
 
 _RawProduct = Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/Product"})]
@@ -115,13 +151,37 @@ class Model(BaseModel):
     dataset_version: str
 
 
+class AssetText(BaseModel):
+    """One text of an asset."""
+
+    text: str
+    characters: int = Field(description="as the platform counts them")
+    shown_whole: bool = Field(description="false: the platform takes it and shows it cut off")
+    safe: bool = Field(description="a template's, since no text of the model's could be published")
+    score: float | None = Field(description="from 0 to 1; null: the model has not written it")
+    parts: dict[str, float] | None = Field(None, description="of the score, where they were asked for")
+
+
+class Refusal(BaseModel):
+    """A text of the model that can't be published, one of its faults, and where it is."""
+
+    text: str
+    rule: str
+    start: int
+    end: int
+    why: str
+
+
 class Answer(BaseModel):
     """Copy for one product."""
 
-    creative: str = Field(description="the best text")
+    creative: str = Field(description="the best text of the asset that has most room")
     brand: str | None
     product_name: str
-    variants: list[str] = Field(description="all texts, best first; the first is the creative")
+    variants: list[str] = Field(description="all texts of that asset, best first")
+    placement: str
+    assets: dict[str, list[AssetText]] = Field(description="of the placement, with their texts")
+    refused: dict[str, list[Refusal]] | None = Field(None, description="by asset, where they were asked for")
     model: Model
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from adcraft.inference.generator import Generation
+from adcraft.ad_copy.copywriting.ad import Ad, AdText, AssetCopy, Refused
+from adcraft.ad_copy.copywriting.ranking import Ranked
+from adcraft.ad_copy.guardrails.finding import Finding, Verdict
 from serve_app.faults import ApiError
 from serve_app.messages import Failure, GeneratorInfo, Job, Reply
 from serve_app.schemas import EngineInfo, Model, TrainedInfo
@@ -16,12 +18,13 @@ MODEL = Model(
     artifact_uri="mlflow-artifacts:/1/a1b2c3/artifacts/bundle",
     dataset_version="5f0e",
 )
+RANKED = Ranked(likelihood=0.5, grounding=1.0, readability=1.0, fit=1.0, diversity=1.0)
 
 
 class FakeGenerators:
     """Writes ``<name> for you``; products are told apart by their names.
 
-    "broken" fails, "silent" gives an empty text; ``fault`` is raised instead of any answer.
+    "broken" fails, "silent" gives no text, "strange" can't be had; ``fault`` is raised instead of any answer.
     """
 
     def __init__(self) -> None:
@@ -52,12 +55,16 @@ class FakeGenerators:
     async def ready(self) -> Model:
         return (await self.info()).model
 
-    def _outcome(self, job: Job) -> Generation | Failure:
+    def _outcome(self, job: Job) -> Ad | Failure:
         name = job.record["product_name"]
         if name == "broken":
             return Failure("internal", "The model failed on this product.")
-        texts = ("",) if name == "silent" else tuple(f"{name} for you, {i}" for i in range(job.variants))
-        return Generation(texts, tuple(-0.1 for _ in texts), 5, 5)
+        if name == "strange":
+            return Failure("invalid_request", "The tone 'grim' is not known to this model.", 422)
+        texts = [] if name == "silent" else [f"{name} for you, {i}" for i in range(job.brief.variants)]
+        shown = tuple(AdText(text, RANKED, False, len(text), True) for text in texts)
+        verdict = Verdict((Finding("discount", 0, 3, "50%", "promises a price advantage"),))
+        return Ad("creative", {"creative": AssetCopy(shown, (Refused("50% off", verdict),))}, "creative")
 
 
 TIMEOUT = ApiError(504, "timeout", "No answer in time.")

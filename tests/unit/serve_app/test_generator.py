@@ -9,11 +9,13 @@ from typing import ClassVar
 
 import pytest
 
+from adcraft.ad_copy.copywriting.ad import Ad
+from adcraft.ad_copy.copywriting.brief import Brief
 from adcraft.errors import BundleError
 from adcraft.inference.bundle import Bundle, BundleManifest, DatasetReference, PromptSettings, RunReference
 from adcraft.inference.generator import Generation
 from adcraft.registry import ModelVersion
-from adcraft.workload import Record
+from adcraft.workload import Prompt
 from serve_app import generator
 from serve_app.args import ServeArgs
 from serve_app.generator import GeneratorReplica
@@ -32,6 +34,14 @@ MANIFEST = BundleManifest(
 )
 
 
+WORDS = ("here", "there", "at home", "in the garden")
+
+
+def texts(outcome: Ad | Failure) -> list[str] | None:
+    """Of its only asset."""
+    return None if isinstance(outcome, Failure) else [text.text for text in outcome.assets["creative"].texts]
+
+
 class FakeRegistry:
     asked: ClassVar[list[tuple[str, str, str]]] = []
 
@@ -48,19 +58,21 @@ class FakeRegistry:
 
 class FakeModel:
     compute_type = "int8"
+    prompt = MANIFEST.prompt
 
     def __init__(self) -> None:
-        self.batches: list[tuple[list[str | None], int]] = []
+        self.batches: list[tuple[list[str], int]] = []
         self.free = threading.Event()
         self.free.set()
 
-    def generate(self, records: Sequence[Record], *, variants: int = 1) -> list[Generation]:
-        names = [record["product_name"] for record in records]
+    def write(self, prompts: Sequence[Prompt], variants: int) -> list[Generation]:
+        names = [prompt.slots["<name>"] for prompt in prompts]
         self.batches.append((names, variants))
         assert self.free.wait(10)
-        if "bad" in names:
+        if "Bad" in names:
             raise ValueError("the engine chokes")
-        return [Generation(tuple(f"{name}!" for _ in range(variants)), (-1.0,), 1, 1) for name in names]
+        texts = [tuple(f"{name} {word}." for word in WORDS[:variants]) for name in names]
+        return [Generation(written, (-1.0,) * variants, 1, 1) for written in texts]
 
 
 @pytest.fixture
@@ -105,32 +117,42 @@ def test_version_number_is_no_alias(model: FakeModel) -> None:
 
 def test_one_bad_product_fails_alone(model: FakeModel) -> None:
     replica = GeneratorReplica(args())
-    jobs = [Job({"product_name": name}) for name in ("a", "bad", "b")]
+    jobs = [Job({"product_name": name}) for name in ("Tea", "Bad", "Pot")]
     reply = asyncio.run(replica.generate(jobs))
     assert reply.model.version == "7"
-    assert [getattr(outcome, "texts", None) for outcome in reply.outcomes] == [("a!",), None, ("b!",)]
+    assert [texts(outcome) for outcome in reply.outcomes] == [["Tea here."], None, ["Pot here."]]
     assert isinstance(reply.outcomes[1], Failure)
     assert "chokes" not in reply.outcomes[1].message
 
 
-def test_calls_share_batches_but_not_with_other_numbers_of_variants(model: FakeModel) -> None:
+def test_what_can_not_be_had_fails_alone(model: FakeModel) -> None:
+    replica = GeneratorReplica(args())
+    jobs = [Job({"product_name": "Tea"}, Brief("google_x")), Job({"product_name": "Pot"})]
+    fault, ad = asyncio.run(replica.generate(jobs)).outcomes
+    assert isinstance(fault, Failure)
+    assert (fault.code, fault.status) == ("invalid_request", 422)
+    assert "'google_x' is not known" in fault.message
+    assert texts(ad) == ["Pot here."]
+
+
+def test_calls_share_batches_but_not_with_other_placements(model: FakeModel) -> None:
     async def scenario() -> None:
         replica = GeneratorReplica(args())
         model.batches.clear()
         model.free.clear()
-        first = asyncio.create_task(replica.generate([Job({"product_name": "a"})]))
+        first = asyncio.create_task(replica.generate([Job({"product_name": "Tea"})]))
         while not model.batches:
             await asyncio.sleep(0.001)
         others = [
-            asyncio.create_task(replica.generate([Job({"product_name": name}, variants)]))
-            for name, variants in (("b", 1), ("c", 2), ("d", 1))
+            asyncio.create_task(replica.generate([Job({"product_name": name}, Brief(placement, 1))]))
+            for name, placement in (("Pot", "creative"), ("Cup", "x"), ("Jug", "creative"))
         ]
         await asyncio.sleep(0.01)
         model.free.set()
         await asyncio.gather(first, *others)
 
     asyncio.run(scenario())
-    assert model.batches == [(["a"], 1), (["b", "d"], 1), (["c"], 2)]
+    assert model.batches == [(["Tea"], 1), (["Pot", "Jug"], 1), (["Cup", "Cup"], 1)]
 
 
 def test_replica_with_a_stuck_engine_is_not_healthy(
@@ -140,7 +162,7 @@ def test_replica_with_a_stuck_engine_is_not_healthy(
         replica = GeneratorReplica(args())
         replica.check_health()
         model.free.clear()
-        task = asyncio.create_task(replica.generate([Job({"product_name": "a"})]))
+        task = asyncio.create_task(replica.generate([Job({"product_name": "Tea"})]))
         await asyncio.sleep(0.02)
         monkeypatch.setattr(generator, "_STUCK_S", 0.0)
         with pytest.raises(RuntimeError, match="busy with one batch"):

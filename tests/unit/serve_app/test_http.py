@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
+from adcraft.ad_copy.copywriting.brief import Brief
 from serve_app.faults import ApiError
 from tests.unit.serve_app.fakes import MODEL, TIMEOUT, FakeGenerators
 
@@ -33,8 +34,36 @@ def test_simplest_call(client: TestClient) -> None:
         "brand": "Nike",
         "product_name": "Running Shoes",
         "variants": ["Running Shoes for you, 0"],
+        "placement": "creative",
+        "assets": {
+            "creative": [
+                {
+                    "text": "Running Shoes for you, 0",
+                    "characters": 24,
+                    "shown_whole": True,
+                    "safe": False,
+                    "score": 0.825,
+                    "parts": None,
+                }
+            ]
+        },
+        "refused": None,
         "model": MODEL.model_dump(),
     }
+
+
+def test_scores_and_refusals_are_explained_where_that_is_asked_for(client: TestClient) -> None:
+    body = client.post("/predict", json={"product_name": "Tea", "explain": True}).json()
+    [text] = body["assets"]["creative"]
+    assert text["parts"] == {"likelihood": 0.5, "grounding": 1, "readability": 1, "fit": 1, "diversity": 1}
+    why = "promises a price advantage"
+    refusal = {"text": "50% off", "rule": "discount", "start": 0, "end": 3, "why": why}
+    assert body["refused"] == {"creative": [refusal]}
+
+
+def test_what_can_not_be_had_is_the_requests_fault(client: TestClient) -> None:
+    message = refused(client.post("/predict", json={"product_name": "strange"}), 422, "invalid_request")
+    assert "'grim' is not known" in message
 
 
 def test_every_field_reaches_the_generator_as_clean_text(
@@ -52,13 +81,23 @@ def test_every_field_reaches_the_generator_as_clean_text(
         "attributes": {"fit": "slim", "washable": True, "sizes": [2, 3.0], "note": None},
         "description": "<p>Soft &amp; warm.</p>",
         "variants": 3,
+        "placement": "google_rsa",
+        "length": "short",
+        "audience": "women",
+        "call_to_action": False,
+        "language": "en",
+        "required": [" soft "],
+        "banned": ["cheap"],
+        "seed": 7,
     }
     response = client.post("/predict", json=product)
     assert response.status_code == 200, response.text
     assert response.json()["brand"] is None
     assert len(response.json()["variants"]) == 3
     [[job]] = generators.calls
-    assert job.variants == 3
+    assert job.brief == Brief(
+        "google_rsa", 3, "warm", "short", False, "women", "en", ("soft",), ("cheap",), seed=7
+    )
     assert job.record == {
         "product_name": "Kurta",
         "brand": None,
@@ -67,7 +106,6 @@ def test_every_field_reaches_the_generator_as_clean_text(
         "color": "teal",
         "material": None,
         "price": "1299",
-        "tone": "warm",
         "attributes": "fit: slim; washable: yes; sizes: 2, 3",
         "description": "Soft & warm.",
     }
@@ -101,7 +139,10 @@ def test_every_field_reaches_the_generator_as_clean_text(
         ({"product_name": "N/A"}, "product_name is empty."),
         ({"product_name": "a \ud800", "brand": 1}, "brand must be text, and is 1."),
         ({"product_name": "a", "variants": 0}, "variants must be at least 1, and is 0."),
-        ({"product_name": "a", "variants": 6}, "variants must be at most 5, and is 6."),
+        ({"product_name": "a", "variants": 16}, "variants must be at most 15, and is 16."),
+        ({"product_name": "a", "length": "tiny"}, "length must be 'short' or 'long', and is \"tiny\"."),
+        ({"product_name": "a", "required": ["a", ""]}, "is empty"),
+        ({"product_name": "a", "banned": "cheap"}, 'banned must be a list, and is "cheap".'),
         ({"product_name": "a", "variants": "2"}, 'variants must be a whole number, and is "2".'),
         ({"product_name": "a", "variants": {"{x}": 1}}, "variants must be a whole number, and is an object."),
         (
