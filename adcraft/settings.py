@@ -250,7 +250,19 @@ class GenerateSettings(Strict):
 
     output: str = Field("", description=".csv, .jsonl or .parquet; empty: <home>/copy/<data.name>.csv")
     model: str = Field("champion", description="alias or version of the registered model")
-    variants: int = Field(1, ge=1, le=16, description="texts for each product, best first")
+    placement: str = Field("creative", description="where it is published, such as google_rsa")
+    placements: str = Field("", description="YAML file of your own, beside those shipped")
+    variants: int = Field(
+        0, ge=0, le=15, description="of each asset; 0: one creative, else as many as the placement takes"
+    )
+    tone: str = Field("", description="one that the model knows; empty: the row's own, else any")
+    length: Literal["", "short", "long"] = Field("", description="among texts of the asset's kind")
+    call_to_action: Literal["", "yes", "no"] = Field("", description="empty: some texts have one")
+    audience: str = Field("", description="whom the copy speaks of, such as women")
+    language: str = Field("", description="tag of what texts must be in, such as en; empty: any")
+    required: list[str] = Field([], description="terms that each text must have")
+    banned: list[str] = Field([], description="terms that no text may have")
+    seed: int = Field(0, ge=0, description="another one gives other texts")
     workers: int = Field(0, ge=0, description="engines of one thread each; 0: as many as there are CPUs")
     compute_type: str = Field("auto", description="of the engine: auto, float32, int8, ...")
     batch_size: int = Field(32, ge=1, description="products in one engine call")
@@ -271,6 +283,7 @@ class ServeSettings(Strict):
     max_ongoing_requests: int = Field(64, ge=1, description="that a replica takes on at a time")
     max_queued_requests: int = Field(256, ge=1, description="that wait; more are told to come back")
     batch_size: int = Field(32, ge=1, description="products in one engine call")
+    placements: str = Field("", description="YAML file of your own, beside those shipped")
     max_items: int = Field(1000, ge=1, description="products in one /batch_predict")
     max_body_bytes: int = Field(4_194_304, ge=1024, description="of one request")
     request_timeout_s: float = Field(30, gt=0, description="an answer that takes longer is given up")

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from adcraft.ad_copy.catalogue_copy import AdForm
+from adcraft.ad_copy.copywriting.brief import PLAIN
 from adcraft.ad_copy.sample_feed.feed import write_feed
 from adcraft.catalogue.plan import CataloguePlan, plan_catalogue
 from adcraft.catalogue.run import write_missing
@@ -58,7 +60,8 @@ def main() -> None:
             update={"data": settings.data.model_copy(update={"source": str(feed), "format": "auto"})}
         )
         registry = Registry(settings.tracking.uri, settings.tracking.model)
-        plan = replace(plan_catalogue(settings, registry), folder=Path(folder) / "work")
+        form = AdForm.of(settings.generate)
+        plan = replace(plan_catalogue(settings, registry, form), folder=Path(folder) / "work")
         with ray_session(settings):
             rounds = [_round(plan) for _ in range(arguments.rounds)]
     alone, job = (statistics.median(side) for side in zip(*rounds, strict=True))
@@ -121,10 +124,10 @@ def by_engines(plan: CataloguePlan) -> tuple[float, str]:
 def _write(
     plan: CataloguePlan, slices: list[list[dict[str, Any]]], core: int, ready: Barrier, queue: Any
 ) -> None:
-    writer = PartWriter(plan.bundle.path, plan.parts, plan.columns, plan.texts, plan.settings)
+    writer = PartWriter(plan.bundle.path, plan.parts, plan.columns, plan.form, plan.settings)
     writer.copy(slices[0][:1])  # loads the engine
     ready.wait()
-    queue.put((core, [[next(iter(texts), None) for texts in writer.copy(records)] for records in slices]))
+    queue.put((core, [[row.get(PLAIN) for row in writer.copy(records)] for records in slices]))
 
 
 def _slices(plan: CataloguePlan) -> list[list[dict[str, Any]]]:
@@ -148,7 +151,7 @@ def _texts(plan: CataloguePlan) -> str:
     texts: list[str | None] = []
     for each in plan.survey.slices():
         with pa.memory_map(str(plan.parts / each.name)) as source:
-            texts += pa.ipc.open_file(source).read_all()[plan.texts[0]].to_pylist()
+            texts += pa.ipc.open_file(source).read_all()[PLAIN].to_pylist()
     return _digest(texts)
 
 

@@ -1,8 +1,9 @@
 """Write copy for a whole catalogue: every row of data.source, by the champion, into one file.
 
 generate.output ends in .csv, .jsonl or .parquet and has a line for each row of the feed, in its order: the
-row, id, product, brand, the copy (generate.variants of them), and, where there is none, why. A job that was
-killed goes on where it was when the same command runs again; one that had finished says so.
+row, id, product, brand, the texts of each asset of generate.placement, which of these are templates, and,
+where there are none, why. A job that was killed goes on where it was when the same command runs again; one
+that had finished says so.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
     """Write, or find it written, and say what came out."""
+    from adcraft.ad_copy.catalogue_copy import AdForm
     from adcraft.catalogue.plan import missing, plan_catalogue
     from adcraft.catalogue.run import alone, done_before, finish, write_missing
     from adcraft.registry import Registry
 
     registry = Registry(settings.tracking.uri, settings.tracking.model)
-    plan = plan_catalogue(settings, registry)
+    plan = plan_catalogue(settings, registry, AdForm.of(settings.generate))
     with alone(plan):
         copy = None if settings.generate.fresh else done_before(plan)
         reused = copy is not None

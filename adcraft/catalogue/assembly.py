@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
-from adcraft.catalogue.plan import ERROR, FORMATS, ROW, CataloguePlan
+from adcraft.catalogue.form import ERROR
+from adcraft.catalogue.plan import FORMATS, ROW, CataloguePlan
 from adcraft.data.aside import written_aside
 
 Rows = Iterator[pa.Table]

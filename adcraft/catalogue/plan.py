@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adcraft import __version__
+from adcraft.catalogue.form import ERROR, Form
 from adcraft.catalogue.survey import Survey, survey
 from adcraft.data.columns import ColumnRules
 from adcraft.data.feed import Feed, open_feed
@@ -21,8 +22,8 @@ from adcraft.settings import GenerateSettings, Settings
 from adcraft.workloads import get_workload
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-ROW, ERROR = "row", "error"
-_OUTCOME = {"variants", "compute_type", "batch_size"}
+ROW = "row"
+_OUTCOME = {"compute_type", "batch_size"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class CataloguePlan:
         bundle: its files, fetched and checked.
         output: the file that comes of it.
         folder: of the job's own files, which every node must see; named by all that decides the copy.
+        form: of the output.
         settings: of the generation.
     """
 
@@ -47,6 +49,7 @@ class CataloguePlan:
     bundle: Bundle
     output: Path
     folder: Path
+    form: Form
     settings: GenerateSettings
 
     @property
@@ -55,19 +58,19 @@ class CataloguePlan:
         return self.folder / "parts"
 
     @property
-    def texts(self) -> tuple[str, ...]:
-        """Columns of the output that hold the copy, best first."""
-        return ("creative", *(f"creative_{number}" for number in range(2, self.settings.variants + 1)))
-
-    @property
     def columns(self) -> tuple[str, ...]:
         """All of the output."""
         workload = self.rules.workload
-        return (ROW, "id", workload.product_name, workload.product_brand, *self.texts, ERROR)
+        return (ROW, "id", workload.product_name, workload.product_brand, *self.form.columns, ERROR)
 
 
-def plan_catalogue(settings: Settings, registry: Registry) -> CataloguePlan:
+def plan_catalogue(settings: Settings, registry: Registry, form: Form) -> CataloguePlan:
     """Find the model, look into the feed and count its rows.
+
+    Args:
+        settings: of feed and generation.
+        registry: of models.
+        form: of the output.
 
     Raises:
         SettingsError: the output is of no known format.
@@ -91,6 +94,7 @@ def plan_catalogue(settings: Settings, registry: Registry) -> CataloguePlan:
         "columns": dict(settings.data.columns),
         "max_row_bytes": settings.data.max_row_bytes,
         "model": sha256(bundle.path / BUNDLE_MANIFEST),
+        "form": form.key,
         "generate": settings.generate.model_dump(mode="json", include=_OUTCOME),
         "adcraft": __version__,
     }
@@ -103,6 +107,7 @@ def plan_catalogue(settings: Settings, registry: Registry) -> CataloguePlan:
         bundle=bundle,
         output=output,
         folder=Path(settings.home) / "generate" / name,
+        form=form,
         settings=settings.generate,
     )
 

@@ -137,7 +137,7 @@ def _pipeline(plan: CataloguePlan, slices: list[Slice], engines: _Engines) -> ra
     )
     written: ray.data.Dataset = cut.map_batches(
         PartWriter,
-        fn_constructor_args=(plan.bundle.path, plan.parts, plan.columns, plan.texts, plan.settings),
+        fn_constructor_args=(plan.bundle.path, plan.parts, plan.columns, plan.form, plan.settings),
         batch_size=None,
         batch_format="pyarrow",
         num_cpus=engines.cpus,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from adcraft.catalogue.plan import ERROR
+from adcraft.catalogue.form import ERROR
 from adcraft.catalogue.survey import Slice
 from adcraft.data.refining import RefinedRows, RowRules, refined_schema
 from adcraft.data.rows import ChunkParser

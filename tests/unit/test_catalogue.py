@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adcraft.ad_copy.catalogue_copy import AdForm
 from adcraft.ad_copy.workload import WORKLOAD
 from adcraft.catalogue.assembly import assemble
 from adcraft.catalogue.plan import CataloguePlan, missing
@@ -62,7 +63,8 @@ def a_plan(folder: Path, output: str, variants: int = 2) -> CataloguePlan:
         bundle=Bundle(folder, None),  # type: ignore[arg-type]
         output=folder / output,
         folder=folder / "work",
-        settings=GenerateSettings(variants=variants),
+        form=AdForm.of(GenerateSettings(variants=variants)),
+        settings=GenerateSettings(),
     )
 
 
