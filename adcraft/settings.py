@@ -125,6 +125,9 @@ class ModelSettings(Strict):
     scratch: ScratchSettings = ScratchSettings()
     source_tokens: int = Field(160, ge=8, le=4096, description="that the model reads at most")
     target_tokens: int = Field(80, ge=8, le=1024, description="that the model writes at most")
+    tasks: list[str] = Field(
+        [], description="kinds of text to learn (headline, description, body, subject); empty: all"
+    )
 
 
 class LoraSettings(Strict):

@@ -42,10 +42,17 @@ class FieldSpec:
 
 @dataclass(frozen=True)
 class Example:
-    """What the model reads and writes, both as text with slot tokens."""
+    """What the model reads and writes, both as text with slot tokens.
+
+    Attributes:
+        source: read.
+        target: written.
+        task: that it teaches, one of the workload's.
+    """
 
     source: str
     target: str
+    task: str
 
 
 @dataclass(frozen=True)
@@ -71,11 +78,13 @@ class Workload:
             clause and never inside a word; "" if nothing usable is left.
         slot_tokens: tokens that the tokenizer must keep whole.
         prompt_fields: the fields that a prompt may show, most telling first.
+        tasks: that a model can learn, by name.
         prompt: (record, fields to show) to model input.
-        examples: (record with ``target``, fields to show) to training pairs, that of the target first; none
-            if the record can't teach anything. The field that the target was taken from is not shown.
+        examples: (record with ``target``, fields to show) to training pairs; none if the record can't teach
+            anything. The field that the target was taken from is not shown.
+        target_example: likewise to the pair that its target teaches, or None.
         finish: (generated text with slot tokens, slots) to final text.
-        code: names of the modules that decide what ``prompt`` and ``examples`` give, and of all that these
+        code: names of the modules that decide what ``prompt`` and the examples give, and of all that these
             import of the same package: what was made of examples is made anew when they change.
     """
 
@@ -87,7 +96,9 @@ class Workload:
     shorten: Callable[[str, int], str]
     slot_tokens: tuple[str, ...]
     prompt_fields: tuple[str, ...]
+    tasks: tuple[str, ...]
     prompt: Callable[[Record, tuple[str, ...]], Prompt]
     examples: Callable[[Record, tuple[str, ...]], tuple[Example, ...]]
+    target_example: Callable[[Record, tuple[str, ...]], Example | None]
     finish: Callable[[str, Mapping[str, str]], str]
     code: tuple[str, ...]

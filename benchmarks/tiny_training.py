@@ -48,7 +48,7 @@ def read_feed(settings: Settings, rows: int, folder: Path) -> TinyFeed:
         {**product._asdict(), "product_name": product.title, "target": product.ad, "target_field": "ad"}
         for product in products(rows=rows, seed=1)
     )
-    taught = [e for record in records for e in workload.examples(record, workload.prompt_fields)[:1]]
+    taught = [e for record in records if (e := workload.target_example(record, workload.prompt_fields))]
     sizes = {split: round(share * len(taught)) for split, share in _SHARES.items()}
     stream = iter(taught)
     examples = {split: list(islice(stream, size)) for split, size in sizes.items()}

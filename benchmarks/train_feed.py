@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adcraft.data.plan import plan_preparation
+from adcraft.inference.bundle import PromptSettings
 from adcraft.inference.codec import TextCodec
 from adcraft.settings import DataSettings, ModelSettings
 from adcraft.training.base_model import write_base
@@ -73,9 +74,14 @@ def write_feed(folder: Path, rows: int, *, threads: int, tokens_per_batch: int) 
     workload = get_workload("ad_copy")
     settings = DataSettings(source=str(source), root=str(folder / "data"))
     dataset = prepare(plan_preparation(settings, workload)).dataset
-    fields = prompt_fields(dataset, workload)
+    prompt = PromptSettings(
+        fields=prompt_fields(dataset, workload),
+        source_tokens=SOURCE_TOKENS,
+        target_tokens=TARGET_TOKENS,
+        tasks=("body",),  # the descriptions, as they are
+    )
     taught = {
-        split: list(examples(dataset.split_files(split), workload, fields)) for split in TRAINING_SPLITS
+        split: list(examples(dataset.split_files(split), workload, prompt)) for split in TRAINING_SPLITS
     }
     texts = [text for example in taught["train"] for text in (example.source, example.target)]
     write_base(ModelSettings(), workload.slot_tokens, lambda: texts, folder / "base")

@@ -38,7 +38,8 @@ class Model:
         """Whether both have one tokenizer and one prompt, so that a token of either is the same text."""
         ours, theirs = (side.bundle.manifest for side in (self, other))
         tokenizer = "model/tokenizer.json"
-        return ours.files[tokenizer] == theirs.files[tokenizer] and ours.prompt == theirs.prompt
+        prompts = [side.prompt.model_dump(exclude={"values", "tasks"}) for side in (ours, theirs)]
+        return ours.files[tokenizer] == theirs.files[tokenizer] and prompts[0] == prompts[1]
 
 
 @dataclass(frozen=True)

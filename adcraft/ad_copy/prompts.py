@@ -68,15 +68,26 @@ def prompt(
     return Prompt(" | ".join(parts), slots)
 
 
+def target_example(record: Record, fields: tuple[str, ...]) -> Example | None:
+    """What the target of a prepared record teaches; None where nothing of it is left."""
+    if not record.get("target"):
+        return None
+    return _example(record, _shown(record, fields), *texts_of(record)[0])
+
+
 def examples(record: Record, fields: tuple[str, ...]) -> tuple[Example, ...]:
-    """What a prepared record teaches: a pair for each kind of text that it has, its target's own first.
+    """What a prepared record teaches: a pair for each kind of text that it has.
 
     A number in a text that the source does not give can't be learnt, only invented; so the
     clause around it is left out of what is learnt.
     """
-    shown = tuple(field for field in fields if field != record.get("target_field"))
+    shown = _shown(record, fields)
     made = (_example(record, shown, kind, text) for kind, text in texts_of(record))
     return tuple(example for example in made if example)
+
+
+def _shown(record: Record, fields: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(field for field in fields if field != record.get("target_field"))
 
 
 def _example(record: Record, shown: tuple[str, ...], kind: Kind, text: str) -> Example | None:
@@ -89,7 +100,7 @@ def _example(record: Record, shown: tuple[str, ...], kind: Kind, text: str) -> E
     if invented or _BARE_DIGIT.search(learnt):
         unwanted = re.compile("|".join([*map(re.escape, sorted(invented)), _BARE_DIGIT.pattern]))
         learnt = drop_clauses(learnt, unwanted)
-    return Example(source.source, learnt) if learnt else None
+    return Example(source.source, learnt, kind) if learnt else None
 
 
 def finish(text: str, slots: Mapping[str, str]) -> str:

@@ -51,12 +51,18 @@ class PromptSettings(_Frozen):
         source_tokens: read at most.
         target_tokens: written at most.
         values: of the fields of few values, those that the model has seen.
+        tasks: that it learns; none: all of its workload.
     """
 
     fields: tuple[str, ...]
     source_tokens: int
     target_tokens: int
     values: dict[str, tuple[str, ...]] = {}
+    tasks: tuple[str, ...] = ()
+
+    def learns(self, task: str) -> bool:
+        """Whether the model learns ``task``."""
+        return not self.tasks or task in self.tasks
 
 
 class BundleManifest(_Frozen):

@@ -89,9 +89,9 @@ class Generator:
         """For each record with a ``target``: the log-probability, in nats, of what its target teaches, and
         that text's tokens with ``</s>``. (0.0, 0) where it teaches nothing.
         """
-        learnt = [self._workload.examples(record, self.prompt.fields)[:1] for record in records]
-        taught = [example for found in learnt for example in found]
+        learnt = [self._workload.target_example(record, self.prompt.fields) for record in records]
+        taught = [example for example in learnt if example]
         targets = self._codec.encode([example.target for example in taught], self.prompt.target_tokens)
         sources = self._codec.encode([example.source for example in taught], self.prompt.source_tokens)
         scores = iter(zip(self._engine.score(sources, targets), map(len, targets), strict=True))
-        return [next(scores) if found else (0.0, 0) for found in learnt]
+        return [next(scores) if example else (0.0, 0) for example in learnt]

@@ -23,7 +23,7 @@ from adcraft.inference.codec import TextCodec
 from adcraft.tracking.provenance import code_digest
 from adcraft.training.heartbeat import told
 from adcraft.training.resources import DATA_CPUS
-from adcraft.workload import Example, Workload
+from adcraft.workload import Example, Record, Workload
 from adcraft.workloads import get_workload
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def prompt_fields(dataset: PreparedDataset, workload: Workload) -> tuple[str, ..
 
 
 def examples(
-    files: Sequence[Path], workload: Workload, fields: tuple[str, ...], *, limit: int = 0
+    files: Sequence[Path], workload: Workload, prompt: PromptSettings, *, limit: int = 0
 ) -> Iterator[Example]:
     """What the rows of ``files`` teach, one row group in memory at a time; of about ``limit`` rows,
     taken evenly over all, where it is not 0.
@@ -81,7 +81,12 @@ def examples(
             for record in batch.to_pylist():
                 index += 1
                 if index % stride == 0:
-                    yield from workload.examples(record, fields)
+                    yield from taught(record, workload, prompt)
+
+
+def taught(record: Record, workload: Workload, prompt: PromptSettings) -> list[Example]:
+    """What a record teaches of the tasks that are learnt."""
+    return [each for each in workload.examples(record, prompt.fields) if prompt.learns(each.task)]
 
 
 def encode(
@@ -158,7 +163,7 @@ def _keep_quiet() -> None:
 
 def _encode_batch(table: pa.Table, workload: str, tokenizer: str, prompt: PromptSettings) -> pa.Table:
     rules, codec = get_workload(workload), _codec(tokenizer)
-    learnt = [example for record in table.to_pylist() for example in rules.examples(record, prompt.fields)]
+    learnt = [example for record in table.to_pylist() for example in taught(record, rules, prompt)]
     return pa.table(
         {
             "source": codec.encode([example.source for example in learnt], prompt.source_tokens),

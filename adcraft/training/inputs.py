@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from adcraft.data.dataset import PreparedDataset
-from adcraft.errors import DatasetError
+from adcraft.errors import DatasetError, SettingsError
 from adcraft.inference.bundle import PromptSettings
 from adcraft.inference.codec import TextCodec
 from adcraft.settings import SCRATCH, Settings
@@ -26,6 +26,7 @@ from adcraft.training.local_base import base_digest
 from adcraft.training.monitor import Sample
 from adcraft.training.plan import TrainingPlan
 from adcraft.training.resources import WorkerResources
+from adcraft.workload import Workload
 from adcraft.workloads import get_workload
 
 _CODE = ("adcraft.training.base_model", "adcraft.training.encoding", "adcraft.training.tokenizer")
@@ -58,6 +59,9 @@ class RunInputs:
         Args:
             settings: of the run.
             dataset: to train on.
+
+        Raises:
+            SettingsError: the workload has no such task.
         """
         self.workload = get_workload(settings.workload)
         self.pretrained = settings.model.base != SCRATCH
@@ -65,7 +69,10 @@ class RunInputs:
             fields=prompt_fields(dataset, self.workload),
             source_tokens=settings.model.source_tokens,
             target_tokens=settings.model.target_tokens,
-            values={field: tuple(values) for field, values in dataset.manifest.values.items() if values},
+            values={
+                field: tuple(sorted(values)) for field, values in dataset.manifest.values.items() if values
+            },
+            tasks=_known(settings.model.tasks, self.workload),
         )
         self._settings = settings
         self._dataset = dataset
@@ -168,7 +175,7 @@ class RunInputs:
         files = self._dataset.split_files("train")
         return [
             text
-            for example in examples(files, self.workload, self.prompt.fields, limit=_TOKENIZER_EXAMPLES)
+            for example in examples(files, self.workload, self.prompt, limit=_TOKENIZER_EXAMPLES)
             for text in (example.source, example.target)
         ]
 
@@ -176,6 +183,16 @@ class RunInputs:
         sources = [sample.prompt.source for sample in self.samples]
         codec = TextCodec.load(self.tokenizer)
         return tuple(tuple(ids) for ids in codec.encode(sources, self.prompt.source_tokens))
+
+
+def _known(tasks: Sequence[str], workload: Workload) -> tuple[str, ...]:
+    unknown = [task for task in tasks if task not in workload.tasks]
+    if unknown:
+        known = ", ".join(workload.tasks)
+        raise SettingsError(
+            f"model.tasks has {unknown[0]!r}, which {workload.name} does not know. Known: {known}."
+        )
+    return tuple(task for task in workload.tasks if task in tasks)
 
 
 def _fresh_folder(folder: Path) -> Path:

@@ -38,7 +38,7 @@ class Copywriter:
         desks = [self._desk(record, brief) for record, brief in jobs]
         open_desks = [desk for desk in desks if isinstance(desk, Desk)]
         for surplus in _SURPLUS:
-            self._ask([asset for desk in open_desks for asset in desk.written if asset.missing], surplus)
+            self._ask([asset for desk in open_desks for asset in desk.written if asset.is_open], surplus)
         return [desk.ad() if isinstance(desk, Desk) else desk for desk in desks]
 
     def _desk(self, record: Record, brief: Brief) -> Desk | AdcraftError:
@@ -47,17 +47,15 @@ class Copywriter:
             check_brief(brief, record, placement, self.tones)
         except AdcraftError as error:
             return error
-        return Desk(record, brief, placement, self._rules, self._generator.prompt.fields, self.tones)
+        return Desk(record, brief, placement, self._rules, self._generator.prompt, self.tones)
 
     def _ask(self, assets: Sequence[AssetDesk], surplus: float) -> None:
         """One batch for those of which one text is wanted, one for the others."""
-        asked = [(asset, *asset.plan(surplus)) for asset in assets]
+        asked = [(asset, *asset.ask(surplus)) for asset in assets]
         for variants in sorted({variants for _, _, variants in asked}):
-            owners, prompts = [], []
-            for asset, count, of_asset in asked:
-                if of_asset == variants:
-                    proposals = asset.proposals.take(count)
-                    owners += [asset] * len(proposals)
-                    prompts += [proposal.prompt for proposal in proposals]
-            for asset, generation in zip(owners, self._generator.write(prompts, variants), strict=True):
+            of_these = [
+                (asset, prompt) for asset, prompts, count in asked for prompt in prompts if count == variants
+            ]
+            written = self._generator.write([prompt for _, prompt in of_these], variants)
+            for (asset, _), generation in zip(of_these, written, strict=True):
                 asset.add(generation)

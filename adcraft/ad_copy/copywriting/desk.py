@@ -18,8 +18,9 @@ from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Verdict
 from adcraft.ad_copy.guardrails.rules import Rules
 from adcraft.ad_copy.placements import Placement
+from adcraft.inference.bundle import PromptSettings
 from adcraft.inference.generator import Generation
-from adcraft.workload import Record
+from adcraft.workload import Prompt, Record
 
 _REFUSED_SHOWN = 10
 _BY_ROOM = ("body", "description", "subject", "headline", "path", "brand")
@@ -36,11 +37,20 @@ class AssetDesk:
         placement: Placement,
         facts: Facts,
         rules: Rules,
-        proposals: Proposals,
+        proposals: Proposals | None,
     ) -> None:
+        """Args:
+        name: of the asset.
+        record: the product.
+        brief: what is wanted.
+        placement: where it is published.
+        facts: of the record.
+        rules: that every text keeps to.
+        proposals: what the model can be asked; None: it has not learnt to write such a text.
+        """
         most = placement.assets[name].most
         self.wanted = min(brief.variants, most) if brief.variants else most
-        self.proposals = proposals
+        self._proposals = proposals
         self._name, self._record, self._brief = name, record, brief
         self._placement, self._facts, self._rules = placement, facts, rules
         self._candidates: list[Candidate] = []
@@ -49,15 +59,26 @@ class AssetDesk:
         self._asked = False
 
     @property
+    def is_open(self) -> bool:
+        """Whether texts are missing that the model can write."""
+        return self._proposals is not None and self.missing > 0
+
+    @property
     def missing(self) -> int:
         """Texts that are still wanted."""
         return self.wanted - len(select(self._candidates, self.wanted))
 
-    def plan(self, surplus: float) -> tuple[int, int]:
-        """(prompts, texts for each) to ask for now."""
+    def ask(self, surplus: float) -> tuple[Sequence[Prompt], int]:
+        """The next prompts, and how many texts to write for each.
+
+        Args:
+            surplus: texts to ask for, for each that is missing.
+        """
+        if self._proposals is None:
+            return (), 1
         if self.wanted == 1 and not self._asked:
-            return 1, 1
-        return math.ceil(surplus * self.missing / VARIANTS) + 1, VARIANTS
+            return self._proposals.take(1), 1
+        return self._proposals.take(math.ceil(surplus * self.missing / VARIANTS) + 1), VARIANTS
 
     def add(self, generation: Generation) -> None:
         """Check what the model wrote for one prompt, and keep it."""
@@ -111,21 +132,21 @@ class Desk:
         brief: Brief,
         placement: Placement,
         rules: Rules,
-        fields: tuple[str, ...],
+        prompt: PromptSettings,
         tones: Sequence[str],
     ) -> None:
         self._record, self._brief, self._placement = record, brief, placement
         facts = Facts.of(_with_required(record, brief), rules)
         if not brief.tone and tone_of(record) in tones:
             brief = replace(brief, tone=tone_of(record))
-        self._written = {
-            name: AssetDesk(
-                name, record, brief, placement, facts, rules,
-                Proposals(name, placement, brief, record, fields, tones),
-            )
-            for name, asset in placement.assets.items()
-            if is_written(asset.text)
-        }  # fmt: skip
+        self._written = {}
+        for name, asset in placement.assets.items():
+            if is_written(asset.text):
+                learnt = prompt.learns(asset.text)
+                proposals = (
+                    Proposals(name, placement, brief, record, prompt.fields, tones) if learnt else None
+                )
+                self._written[name] = AssetDesk(name, record, brief, placement, facts, rules, proposals)
 
     @property
     def written(self) -> Iterable[AssetDesk]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice, product
 
 from adcraft.ad_copy.controls import Controls, Length
@@ -19,14 +18,6 @@ VARIANTS = 4
 _NAME_SHARE = 0.8
 """Of an asset's room that the whole name may take."""
 _LENGTHS: tuple[Length, ...] = ("", "long", "short")
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """One prompt for one asset of one product."""
-
-    asset: str
-    prompt: Prompt
 
 
 class Proposals:
@@ -49,16 +40,16 @@ class Proposals:
         fields: that a prompt may show.
         tones: that the model knows.
         """
-        self._asset, self._record, self._fields = asset, record, fields
+        self._record, self._fields = record, fields
         limits = placement.assets[asset]
         room = limits.hard or limits.soft
         self._name = not room or placement.length(record.get("product_name") or "") <= _NAME_SHARE * room
         self._controls = _endless(limits, brief, record, tones)
 
-    def take(self, count: int) -> list[Proposal]:
+    def take(self, count: int) -> list[Prompt]:
         """The next ``count`` of them."""
         return [
-            Proposal(self._asset, prompt(self._record, self._fields, controls, name=self._name))
+            prompt(self._record, self._fields, controls, name=self._name)
             for controls in islice(self._controls, count)
         ]
 

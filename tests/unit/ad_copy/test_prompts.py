@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from adcraft.ad_copy.controls import Controls
 from adcraft.ad_copy.fields import FIELDS, PROMPT_FIELDS
 from adcraft.ad_copy.prompts import canonical, examples, finish, prompt
+from adcraft.ad_copy.prompts import target_example as example
 from adcraft.ad_copy.slots import SLOT_TOKENS, tokens_in
-from adcraft.workload import Example, Record
+from adcraft.workload import Record
 
 MYNTRA = Path(__file__).parents[4] / "shared" / "data" / "products" / "myntra_products_catalog.csv"
 FIELD_NAMES = tuple(field.name for field in FIELDS)
@@ -57,11 +58,6 @@ KURTA: Record = {
     "target": "Aera Kurta 2: red, soft.",
     "target_field": "ad",
 }
-
-
-def example(record: Record, fields: tuple[str, ...]) -> Example | None:
-    """What its target teaches."""
-    return next(iter(examples(record, fields)), None)
 
 
 def test_a_prompt_shows_name_brand_and_price_as_slots() -> None:
@@ -106,6 +102,12 @@ def test_a_prompt_says_what_is_wanted() -> None:
         " | product: <brand> <n1> | brand: <brand>"
     )
     assert made.slots == {"<brand>": "Nike", "<n1>": "8"}
+
+
+def test_where_the_target_teaches_nothing_other_texts_are_not_taken_for_it() -> None:
+    record = {"product_name": "Kurta", "target": "3 pieces", "headline": "Soft Kurta"}
+    assert example(record, PROMPT_FIELDS) is None
+    assert [pair.task for pair in examples(record, PROMPT_FIELDS)] == ["headline"]
 
 
 def test_every_kind_of_text_of_a_record_is_taught() -> None:

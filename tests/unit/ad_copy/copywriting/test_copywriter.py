@@ -45,9 +45,16 @@ SENTENCES = (
 class Model:
     """Answers a prompt by a function of it and of the number of the answer."""
 
-    def __init__(self, answer: Callable[[str, int], str], tones: Sequence[str] = ("warm", "plain")) -> None:
+    def __init__(
+        self,
+        answer: Callable[[str, int], str],
+        tones: Sequence[str] = ("warm", "plain"),
+        tasks: tuple[str, ...] = (),
+    ) -> None:
         values = {"tone": tuple(tones)}
-        self.prompt = PromptSettings(fields=PROMPT_FIELDS, source_tokens=128, target_tokens=64, values=values)
+        self.prompt = PromptSettings(
+            fields=PROMPT_FIELDS, source_tokens=128, target_tokens=64, values=values, tasks=tasks
+        )
         self.asked: list[tuple[list[str], int]] = []
         self._answer = answer
 
@@ -140,6 +147,16 @@ def test_safe_texts_stand_in_and_are_marked() -> None:
         texts(made, "headline")[0] == "Aera Red Printed Straight Kurta"[:30]
         or "Kurta" in texts(made, "headline")[0]
     )
+
+
+def test_a_model_is_not_asked_for_what_it_has_not_learnt() -> None:
+    model = Model(many, tasks=("description",))
+    made = ad(model, Brief("google_rsa"))
+    assert {source.split(",")[0].split(" |")[0] for sources, _ in model.asked for source in sources} == {
+        "write: description"
+    }
+    assert all(text.safe for text in made.assets["headline"].texts)
+    assert len(made.assets["headline"].texts) > 3
 
 
 def test_a_name_that_is_too_long_is_not_shown_to_the_model() -> None:
