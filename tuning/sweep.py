@@ -149,9 +149,7 @@ class _Attempt:
         try:
             self._study.begin()
             self._parent.parameters(_public(self._sweep))
-            dataset = self._dataset
-            rows = {split: counted.rows for split, counted in dataset.manifest.splits.items()}
-            self._parent.dataset(dataset.name, dataset.version, str(dataset.path), rows)
+            self._parent.dataset(self._dataset)
             reused = self._study.complete
             if reused:
                 log.info("the sweep %s is complete; nothing is trained", self._sweep.name)

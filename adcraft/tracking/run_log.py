@@ -19,6 +19,8 @@ from adcraft.tracking.provenance import PROVENANCE_TAGS
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
 
+    from adcraft.data.dataset import PreparedDataset
+
 log = logging.getLogger(__name__)
 
 _METRICS_PER_CALL = 1000
@@ -91,16 +93,16 @@ class RunLog:
                 self._client.log_batch(self.run_id, params=flat[start : start + 100])
             self._client.log_dict(self.run_id, dict(settings), "settings.json")
 
-    def dataset(self, name: str, version: str, path: str, rows: Mapping[str, int]) -> None:
+    def dataset(self, dataset: PreparedDataset) -> None:
         """Name the prepared dataset as the run's input."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         entity = Dataset(
-            name=name,
-            digest=version[:36],
+            name=dataset.name,
+            digest=dataset.version[:36],
             source_type="local",
-            source=json.dumps({"uri": path}),
-            profile=json.dumps(dict(rows)),
+            source=json.dumps({"uri": str(dataset.path)}),
+            profile=json.dumps({split: found.rows for split, found in dataset.manifest.splits.items()}),
         )
         with explained(self._uri, "logging the dataset"):
             self._client.log_inputs(

@@ -163,12 +163,7 @@ class TrainingRun:
         inputs = self.inputs
         plan = inputs.plan(resources, self._start, until)
         run_log.parameters(self._public_settings())
-        run_log.dataset(
-            self.dataset.name,
-            self.dataset.version,
-            str(self.dataset.path),
-            {split: encoded.rows for split, encoded in inputs.splits.items()},
-        )
+        run_log.dataset(self.dataset)
         monitor = RunMonitor(run_log, inputs.tokenizer, inputs.samples, inputs.workload.finish, on_epoch)
         log.info(
             "training on %d examples (%d tokens), %d worker(s) of %d thread(s)",

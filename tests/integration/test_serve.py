@@ -150,7 +150,8 @@ from serve_app.app import build_app
 replica = GeneratorReplica(ServeArgs.model_validate_json(sys.argv[1]))
 reply = asyncio.run(replica.generate([Job({"product_name": "Bag"})]))
 heavy = [name for name in ("torch", "transformers", "sklearn", "datasets") if name in sys.modules]
-print(json.dumps({"texts": reply.outcomes[0].texts, "heavy": heavy}))
+texts = [text.text for text in reply.outcomes[0].assets["creative"].texts]
+print(json.dumps({"texts": texts, "heavy": heavy}))
 """
     sent = args.model_dump(mode="json")
     del sent["serve"]["host"], sent["serve"]["port"]

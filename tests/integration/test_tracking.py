@@ -21,6 +21,7 @@ from adcraft.tracking.run_log import RunLog
 from cluster.ports import free_port
 from tests.jobs import TrainedHome, run_job
 from tests.mlflow_server import Server
+from tests.prepared import write_prepared
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]  # of MLflow about itself
 
@@ -98,7 +99,7 @@ def test_several_processes_at_once_on_a_fresh_sqlite_file(tmp_path: Path) -> Non
 def test_server_end_to_end(server: Server, bundle: Bundle, tmp_path: Path) -> None:
     run_log = open_run(server.uri, "end to end")
     run_log.parameters({"train": {"max_epochs": 2}, "empty": {}})
-    run_log.dataset("products", "0123456789abcdef", "/data", {"train": 3})
+    run_log.dataset(write_prepared(tmp_path / "data", rows=10))
     run_log.steps([step(1), step(2)], ["loss"])
     assert run_log.epoch(epoch(1))
     run_log.table({"product": ["Lamp"], "generated": ["A lamp"]}, "samples.json")
