@@ -100,10 +100,6 @@ class Side:
 
     def turn(self) -> float:
         """Let it train the next part; useful tokens/s."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # what it died of is told below
-            self._process.stdin.write("\n")
-            self._process.stdin.flush()
         answer = self._answer()
         return answer["tokens"] / answer["seconds"]
 
@@ -112,7 +108,11 @@ class Side:
         return self._answer()["loss"]
 
     def _answer(self) -> dict[str, float]:
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # what it died of is told below
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
             self._errors.seek(0)

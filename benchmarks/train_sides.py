@@ -3,7 +3,7 @@
     python -m benchmarks.train_sides FOLDER SIDE TURNS
 
 It trains a part for each line that it reads, and prints ``{"seconds": ..., "tokens": ...}`` (not padding)
-when the part is done; after the last one ``{"loss": ...}``, per target token of the validation rows. Sides
+when the part is done; for one line more ``{"loss": ...}``, per target token of the validation rows. Sides
 differ in how they batch and in whose loop they run; weights at the start, rows, optimizer, schedule, clipping
 and tokens per step (on average) are the same.
 """
@@ -70,6 +70,7 @@ def main() -> None:
         size = round(len(rows) / len(batches))  # of a batch: as many tokens as ours have on average
         turns = Turns(-(-len(rows) // size), arguments.turns)
         by_their_trainer(model, optimizer, plan, rows, arguments.side, size, turns)
+    sys.stdin.readline()  # else it would take the cores from those whose last turn is still to come
     if arguments.side != OURS:
         keep_examples_apart(model)
     held_out = packed(feed.rows("validation"), plan.tokens_per_batch, pool=_POOL, generator=random.Random(0))

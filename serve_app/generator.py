@@ -50,7 +50,8 @@ class GeneratorReplica:
         generator = Generator.load(bundle, compute_type=serve.compute_type, threads=serve.threads)
         placements = load_placements(Path(serve.placements) if serve.placements else None)
         self._copywriter = Copywriter(generator, placements, shipped_rules())
-        self._write([Job({get_workload(bundle.manifest.workload).product_name: "Running Shoes"})])
+        workload = get_workload(bundle.manifest.workload)
+        self._write([Job({workload.product_name: "Running Shoes"})])
         # One text for a page that waits is not held up by fifteen headlines for a campaign.
         self._batcher = MicroBatcher(
             self._write, max_items=serve.batch_size, kind=lambda job: job.brief.placement
@@ -64,8 +65,13 @@ class GeneratorReplica:
                 load_s=round(time.monotonic() - started, 3),
             ),
             trained=TrainedInfo(
-                workload=bundle.manifest.workload, base=bundle.manifest.base, metrics=bundle.manifest.metrics
+                workload=workload.name,
+                base=bundle.manifest.base,
+                metrics=bundle.manifest.metrics,
+                tasks=[task for task in workload.tasks if generator.prompt.learns(task)],
+                tones=list(self._copywriter.tones),
             ),
+            placements=sorted(placements.placements),
         )
         log.info("%s version %s is ready, in %.1f s", version.name, version.version, self._info.engine.load_s)
 

@@ -42,3 +42,4 @@ class GeneratorInfo:
     model: Model
     engine: EngineInfo
     trained: TrainedInfo
+    placements: list[str]

@@ -124,6 +124,7 @@ def _add_state(
             model=running.model,
             engine=running.engine,
             trained=running.trained,
+            placements=running.placements,
             limits=limits,
             versions={"adcraft": __version__, **versions},
         )

@@ -249,6 +249,8 @@ class TrainedInfo(BaseModel):
     workload: str
     base: str
     metrics: dict[str, float]
+    tasks: list[str] = Field(description="kinds of text that it writes; others are templates")
+    tones: list[str] = Field(description="that a request may ask for; none: any, but it knows none")
 
 
 class Limits(BaseModel):
@@ -266,5 +268,6 @@ class Info(BaseModel):
     model: Model
     engine: EngineInfo
     trained: TrainedInfo
+    placements: list[str] = Field(description="that a request may name")
     limits: Limits
     versions: dict[str, str]

@@ -49,7 +49,10 @@ class FakeGenerators:
         return GeneratorInfo(
             model=MODEL,
             engine=EngineInfo(compute_type="int8", threads=1, batch_size=32, load_s=0.5),
-            trained=TrainedInfo(workload="ad_copy", base="scratch", metrics={"chrf": 60.0}),
+            trained=TrainedInfo(
+                workload="ad_copy", base="scratch", metrics={"chrf": 60.0}, tasks=["body"], tones=["warm"]
+            ),
+            placements=["creative", "google_rsa"],
         )
 
     async def ready(self) -> Model:

@@ -109,6 +109,8 @@ def test_replica_warms_up_and_says_what_it_runs(model: FakeModel) -> None:
     }
     assert (info.engine.compute_type, info.engine.batch_size) == ("int8", 4)
     assert info.trained.metrics == {"chrf": 61.0}
+    assert info.trained.tasks == ["body", "headline", "description", "subject"]
+    assert {"creative", "google_rsa", "meta"} <= set(info.placements)
 
 
 def test_version_number_is_no_alias(model: FakeModel) -> None:

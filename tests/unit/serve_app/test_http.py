@@ -297,6 +297,7 @@ def test_info_says_what_runs(client: TestClient) -> None:
     assert body["model"] == MODEL.model_dump()
     assert body["engine"]["compute_type"] == "int8"
     assert body["limits"]["max_items"] == 20
+    assert (body["placements"], body["trained"]["tones"]) == (["creative", "google_rsa"], ["warm"])
     assert set(body["versions"]) == {"adcraft", "ray"}
     assert client.get("/ready").json() == {"status": "ready", "model": MODEL.model_dump()}
 
