@@ -1,17 +1,29 @@
-"""What a model must beat: an echo of the name, and the text of the nearest training product."""
+"""What a model must beat: an echo of the name, a filled template, and the nearest training product's text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from adcraft.ad_copy.copywriting.brief import PLAIN
+from adcraft.ad_copy.copywriting.safe_copy import safe_texts
+from adcraft.ad_copy.placements import shipped_placements
 from adcraft.ad_copy.prompts import finish, prompt
 from adcraft.ad_copy.slots import Anchors, delexicalise
-from adcraft.workload import Record
+from adcraft.workload import Record, without_target
 
 
 def echo(records: Iterable[Record]) -> list[str]:
     """The product's name, as it is."""
     return [record.get("product_name") or "" for record in records]
+
+
+def template(records: Iterable[Record]) -> list[str]:
+    """The first template of a body that the product has the values for, whole sentences before those that
+    are little more than its name; "" where it has them for none.
+    """
+    placement = shipped_placements().named(PLAIN)
+    filled = [list(safe_texts(record, placement, PLAIN)) for record in records]
+    return [next((text for text in texts if text.endswith(".")), (texts or [""])[0]) for texts in filled]
 
 
 class NearestText:
@@ -28,7 +40,7 @@ class NearestText:
         self._targets = [_template(record, fields) for record in training]
         self._vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")
         self._index = self._vectorizer.fit_transform(
-            [prompt(record, fields).source.lower() for record in training]
+            [prompt(without_target(record), fields).source.lower() for record in training]
         )
 
     def texts(self, records: Sequence[Record]) -> list[str]:
@@ -47,5 +59,6 @@ class NearestText:
 
 def _template(record: Record, fields: tuple[str, ...]) -> str:
     anchors = Anchors(record.get("brand") or "", record.get("product_name") or "", record.get("price") or "")
-    template, _ = delexicalise(record.get("target") or "", anchors, prompt(record, fields).slots)
+    slots = prompt(without_target(record), fields).slots
+    template, _ = delexicalise(record.get("target") or "", anchors, slots)
     return template

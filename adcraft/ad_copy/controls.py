@@ -19,10 +19,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from adcraft.ad_copy.fields import Kind
+from adcraft.ad_copy.languages import language_of
 from adcraft.workload import Record
 
 Length = Literal["", "short", "long"]
-_GIVEN = {"length": 0.5, "tone": 0.75, "action": 0.5, "audience": 0.5, "including": 0.25}
+_GIVEN = {"length": 0.5, "tone": 0.75, "action": 0.5, "audience": 0.5, "language": 0.25, "including": 0.35}
 _ORDINARY = re.compile(r"[^\W\d_]{4,}")
 
 
@@ -36,6 +37,7 @@ class Controls:
         tone: in a word, such as ``playful``.
         action: whether it calls the reader to act; None: either.
         audience: whom it speaks of, such as ``women``.
+        language: its tag, such as ``en``.
         including: words that it must have.
     """
 
@@ -44,13 +46,16 @@ class Controls:
     tone: str = ""
     action: bool | None = None
     audience: str = ""
+    language: str = ""
     including: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """As the model reads them: ``headline, short, playful, action, for women, with cotton``."""
+        """As the model reads them: ``headline, short, playful, action, for women, in en, with cotton``."""
         action = {None: "", True: "action", False: "no action"}[self.action]
         audience = self.audience and f"for {self.audience}"
-        words = (self.kind, self.length, self.tone, action, audience, *(f"with {w}" for w in self.including))
+        language = self.language and f"in {self.language}"
+        including = (f"with {word}" for word in self.including)
+        words = (self.kind, self.length, self.tone, action, audience, language, *including)
         return ", ".join(word for word in words if word)
 
 
@@ -86,9 +91,15 @@ def calls_to_act(text: str) -> bool:
 
 
 def audience_of(text: str) -> str:
-    """Whom ``text`` says it is for, in lower case; "" where it does not."""
+    """Whom ``text`` says it is for, in lower case; "" where it does not. "Men's shirts" are for men."""
     found = _audiences().search(text)
-    return found[1].lower() if found else ""
+    return (found[1] or found[2]).lower() if found else ""
+
+
+def audience_for(record: Record) -> str:
+    """Whom the product is for by its record, where texts speak of them; ""."""
+    gender = (record.get("gender") or "").lower()
+    return gender if gender in _signs().audiences else ""
 
 
 def tone_of(record: Record) -> str:
@@ -96,23 +107,24 @@ def tone_of(record: Record) -> str:
     return (record.get("tone") or "").strip().lower()
 
 
-def controls_of(kind: Kind, text: str, record: Record) -> Controls:
-    """All that is true of ``text``, which was written for ``record``."""
+def controls_of(kind: Kind, text: str, record: Record, tone: str = "") -> Controls:
+    """All that is true of ``text``, which was written for ``record`` in ``tone``."""
     return Controls(
         kind=kind,
         length=length_of(kind, text),
-        tone=tone_of(record),
+        tone=tone,
         action=calls_to_act(text),
         audience=audience_of(text),
-        including=_telling_words(text, record),
+        language=language_of(text),
+        including=telling_words(text, record),
     )
 
 
-def some_of(controls: Controls, record: Record) -> Controls:
-    """The controls that a training prompt gives: some, by the record and the kind alone, so that every run
-    gives the same.
+def some_of(controls: Controls, record: Record, text: str) -> Controls:
+    """The controls that the training prompt of ``text`` gives: some, by record and text alone, so that every
+    run gives the same.
     """
-    draw = functools.partial(chance, record, controls.kind)
+    draw = functools.partial(chance, record, controls.kind, text)
     left_out = {name for name, share in _GIVEN.items() if draw(name) >= share}
     nothing = Controls()
     given = replace(controls, **{name: getattr(nothing, name) for name in left_out})
@@ -120,14 +132,14 @@ def some_of(controls: Controls, record: Record) -> Controls:
     return replace(given, including=words[int(draw("which") * len(words)) :][:1])
 
 
-def chance(record: Record, kind: Kind, what: str) -> float:
+def chance(record: Record, *what: str) -> float:
     """From 0 to below 1, by the arguments alone."""
-    key = "\x1f".join((record.get("id") or "", record.get("product_name") or "", kind, what))
+    key = "\x1f".join((record.get("id") or "", record.get("product_name") or "", *what))
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest(), "big") / 2**48
 
 
-def _telling_words(text: str, record: Record) -> tuple[str, ...]:
-    """Words of ``text`` that somebody may ask for: not the brand, and none that every text has."""
+def telling_words(text: str, record: Record) -> tuple[str, ...]:
+    """Words of ``text`` that somebody may ask for, in lower case: not the brand, none that every text has."""
     brand = (record.get("brand") or "").lower()
     words = dict.fromkeys(word.lower() for word in _ORDINARY.findall(text))
     return tuple(word for word in words if word not in _ordinary() and word not in brand)
@@ -146,7 +158,8 @@ def _actions() -> re.Pattern[str]:
 
 @functools.cache
 def _audiences() -> re.Pattern[str]:
-    return re.compile(rf"\bfor (?:\w+ ){{0,2}}?({_any(_signs().audiences)})\b", re.IGNORECASE)
+    those = _any(_signs().audiences)
+    return re.compile(rf"\bfor (?:\w+ ){{0,2}}?({those})\b|\b({those})['’]s?(?=\s)", re.IGNORECASE)
 
 
 @functools.cache

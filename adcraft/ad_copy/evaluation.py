@@ -8,11 +8,12 @@ from itertools import islice
 
 import pyarrow.parquet as pq
 
-from adcraft.ad_copy.baselines import NearestText, echo
+from adcraft.ad_copy.ad_quality.report import ads_section
+from adcraft.ad_copy.baselines import NearestText, echo, template
 from adcraft.ad_copy.evaluation_plan import EvaluationPlan, Model
 from adcraft.ad_copy.naming import naming
 from adcraft.ad_copy.scoring import METRICS, loss, seconds, text_statistics
-from adcraft.ad_copy.writing import Crew, Written, without_target, write_all
+from adcraft.ad_copy.writing import Crew, Written, write_all
 from adcraft.data.dataset import PreparedDataset
 from adcraft.data.overlap import split_digest
 from adcraft.decision.bootstrap import Floats, PairedBootstrap, gain
@@ -26,9 +27,14 @@ from adcraft.decision.evaluation_record import (
 )
 from adcraft.decision.trail import now
 from adcraft.training.heartbeat import told
+from adcraft.workload import Record, without_target
 
-_NEAREST_ROWS = 100_000
-_BASELINES = {"echo": "echo of the name", "nearest": "nearest training text"}
+_TRAINING_ROWS = 100_000
+_BASELINES = {
+    "echo": "echo of the name",
+    "template": "filled template",
+    "nearest": "nearest training text",
+}
 
 
 def evaluate(plan: EvaluationPlan) -> EvaluationRecord:
@@ -41,12 +47,12 @@ def evaluate(plan: EvaluationPlan) -> EvaluationRecord:
     models = {MODEL: plan.model} | ({AGAINST: plan.against} if plan.against else {})
     crew = Crew.for_rows(len(records), settings)
     written = {
-        side: write_all(
-            model.bundle, records, settings, crew, f"{model.version.name} version {model.version.version}"
-        )
+        side: write_all(model.bundle, records, settings, crew, _named(model))
         for side, model in models.items()
     }
-    copies = {side: out.copies for side, out in written.items()} | _baselines(plan)
+    training = _evenly(plan.dataset, "train", _TRAINING_ROWS)
+    copies = {side: out.copies for side, out in written.items()} | _baselines(plan, training)
+    ads = ads_section(plan.model.bundle, records, training, settings, crew, _named(plan.model))
     with told("scoring"):
         statistics = {side: text_statistics(texts, records) for side, texts in copies.items()}
         for side, out in written.items():
@@ -88,16 +94,16 @@ def evaluate(plan: EvaluationPlan) -> EvaluationRecord:
         naming={field: asdict(found) for field, found in naming(copies[MODEL], records).items()},
         gains=gains,
         not_compared=not_compared,
+        sections=(ads,) if ads else (),
         samples=_samples(plan, copies),
     )
 
 
-def _baselines(plan: EvaluationPlan) -> dict[str, list[str]]:
+def _baselines(plan: EvaluationPlan, training: Sequence[Record]) -> dict[str, list[str]]:
     asked = [without_target(record) for record in plan.records]
     with told("finding the nearest training texts"):
-        training = _evenly(plan.dataset, "train", _NEAREST_ROWS)
         nearest = NearestText(training, plan.model.bundle.manifest.prompt.fields)
-        return {"echo": echo(asked), "nearest": nearest.texts(asked)}
+        return {"echo": echo(asked), "template": template(asked), "nearest": nearest.texts(asked)}
 
 
 def _of_a_model(out: Written) -> dict[str, Floats]:
@@ -108,6 +114,10 @@ def _not_compared(model: Model, against: Model) -> dict[str, str]:
     if model.reads_like(against):
         return {}
     return {"loss": "the models have different tokenizers or prompts, so a token is not the same text"}
+
+
+def _named(model: Model) -> str:
+    return f"{model.version.name} version {model.version.version}"
 
 
 def _contender(model: Model) -> Contender:

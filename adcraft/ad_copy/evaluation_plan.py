@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adcraft import __version__
+from adcraft.ad_copy.placements import shipped_placements
 from adcraft.data.dataset import PreparedDataset
 from adcraft.data.overlap import shared_products
 from adcraft.decision.evaluation_record import page_file, record_file
@@ -24,7 +25,17 @@ from adcraft.workloads import get_workload
 log = logging.getLogger(__name__)
 
 _NOBODY = "none"
-_OUTCOME = {"rows", "compute_type", "batch_size", "resamples", "confidence", "seed", "samples"}
+_OUTCOME = {
+    "rows",
+    "compute_type",
+    "batch_size",
+    "resamples",
+    "confidence",
+    "seed",
+    "samples",
+    "ad_products",
+    "ad_placements",
+}
 
 
 @dataclass(frozen=True)
@@ -93,10 +104,13 @@ def plan_evaluation(settings: Settings, registry: Registry) -> EvaluationPlan:
     products that a model has learnt from are left out, for all sides, so that neither is flattered.
 
     Raises:
+        SettingsError: there is no such placement.
         AliasError: there is no such model.
         BundleError: its bundle is damaged.
         DatasetError: a dataset is gone, so it can't be told what a model has learnt from; or no row is left.
     """
+    for placement in settings.evaluate.ad_placements:
+        shipped_placements().named(placement)
     version = _model(registry, settings.evaluate.model)
     rival = _rival(registry, settings.evaluate.against, version)
     folder = Path(settings.home) / "models"

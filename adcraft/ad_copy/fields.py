@@ -64,6 +64,25 @@ FIELDS = (
     FieldSpec(
         "timestamp", ("created at", "updated at", "date", "crawl timestamp", "created"), kind="timestamp"
     ),
+    FieldSpec(
+        "link",
+        (
+            "url",
+            "product url",
+            "product link",
+            "product page",
+            "product page url",
+            "item url",
+            "final url",
+            "landing page",
+            "landing page url",
+            "landing url",
+            "destination url",
+            "page url",
+            "web url",
+            "purl",
+        ),
+    ),
     FieldSpec("tone", ("style", "voice"), counted=True),
     FieldSpec(
         "ad",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from adcraft.ad_copy.counting import COUNT, Counting
+from adcraft.ad_copy.own_data import Data, read_own
 from adcraft.errors import SettingsError
 
 TextKind = Literal["headline", "description", "body", "subject", "path", "brand"]
@@ -19,11 +19,7 @@ TextKind = Literal["headline", "description", "body", "subject", "path", "brand"
 category and the brand is the record's own."""
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Asset(_Data):
+class Asset(Data):
     """One kind of text of a placement."""
 
     text: TextKind
@@ -45,7 +41,7 @@ class Asset(_Data):
         return self
 
 
-class Placement(_Data):
+class Placement(Data):
     """One kind of ad of one platform."""
 
     title: str
@@ -70,7 +66,7 @@ class Placement(_Data):
         return self.fits(asset, text) and (not soft or self.length(text) <= soft)
 
 
-class Placements(_Data):
+class Placements(Data):
     """All placements that a request can name.
 
     Attributes:
@@ -109,23 +105,6 @@ def load_placements(file: Path | None = None) -> Placements:
     shipped = shipped_placements()
     if file is None:
         return shipped
-    own = _read(file)
+    own = read_own(file, Placements, "placements")
     both = {**shipped.placements, **own.placements}
     return Placements(version=f"{shipped.version}+{own.version}", placements=both)
-
-
-def _read(file: Path) -> Placements:
-    try:
-        tree: Any = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"The placements {file} can't be read: {error}.") from error
-    if not isinstance(tree, Mapping):
-        raise SettingsError(f"The placements {file} are not a mapping with 'version' and 'placements'.")
-    try:
-        return Placements.model_validate(tree)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        key = ".".join(map(str, wrong["loc"]))
-        raise SettingsError(
-            f"The placements {file} have a fault at {key}: {wrong['msg']} (given: {wrong['input']!r})."
-        ) from None

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from adcraft.ad_copy.controls import Controls, chance, controls_of, some_of, tone_of
-from adcraft.ad_copy.fields import Kind
 from adcraft.ad_copy.slots import (
     BRAND,
     NAME,
@@ -20,7 +19,7 @@ from adcraft.ad_copy.slots import (
     tokens_in,
 )
 from adcraft.ad_copy.targets import drop_clauses
-from adcraft.ad_copy.training_texts import texts_of
+from adcraft.ad_copy.training_texts import TrainingText, texts_of
 from adcraft.workload import Example, Prompt, Record
 
 _BARE_DIGIT = re.compile(r"(?<!<n)(?<!<n\d)\d")  # one that is not part of a slot token
@@ -72,7 +71,7 @@ def target_example(record: Record, fields: tuple[str, ...]) -> Example | None:
     """What the target of a prepared record teaches; None where nothing of it is left."""
     if not record.get("target"):
         return None
-    return _example(record, _shown(record, fields), *texts_of(record)[0])
+    return _example(record, fields, texts_of(record)[0])
 
 
 def examples(record: Record, fields: tuple[str, ...]) -> tuple[Example, ...]:
@@ -81,26 +80,24 @@ def examples(record: Record, fields: tuple[str, ...]) -> tuple[Example, ...]:
     A number in a text that the source does not give can't be learnt, only invented; so the
     clause around it is left out of what is learnt.
     """
-    shown = _shown(record, fields)
-    made = (_example(record, shown, kind, text) for kind, text in texts_of(record))
+    made = (_example(record, fields, text) for text in texts_of(record))
     return tuple(example for example in made if example)
 
 
-def _shown(record: Record, fields: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(field for field in fields if field != record.get("target_field"))
-
-
-def _example(record: Record, shown: tuple[str, ...], kind: Kind, text: str) -> Example | None:
-    text, anchors = canonical(text, record), anchors_of(record)
+def _example(record: Record, fields: tuple[str, ...], taught: TrainingText) -> Example | None:
+    record = {**record, **dict.fromkeys(taught.hidden)}
+    kind, text, anchors = taught.kind, canonical(taught.text, record), anchors_of(record)
     # Now and then without the name, so that a text without it, which is often too long, can be asked for.
-    name = kind == "body" or anchors.name in text or chance(record, kind, "name") < 0.5
-    source = prompt(record, shown, some_of(controls_of(kind, text, record), record), name=name)
+    name = kind == "body" or anchors.name in text or chance(record, kind, text, "name") < 0.5
+    controls = controls_of(kind, text, record, taught.tone)
+    source = prompt(record, fields, some_of(controls, record, text), name=name)
     learnt, _ = delexicalise(text, anchors if name else replace(anchors, name=""), source.slots)
     invented = {token for token in tokens_in(learnt) if token not in source.slots}
     if invented or _BARE_DIGIT.search(learnt):
         unwanted = re.compile("|".join([*map(re.escape, sorted(invented)), _BARE_DIGIT.pattern]))
         learnt = drop_clauses(learnt, unwanted)
-    return Example(source.source, learnt, kind) if learnt else None
+    values = {"tone": taught.tone} if taught.tone else {}
+    return Example(source.source, learnt, kind, values) if learnt else None
 
 
 def finish(text: str, slots: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ from adcraft.workload import Record
 
 _CHRF_ORDER, _CHRF_BETA = 6, 2
 _WORD = regex.compile(r"<\w+>|\w+")  # re's \w breaks words at the vowel signs of Hindi
-_NOT_FACTS = ("id", "timestamp", "tone", *AD_FIELDS)
+_NOT_FACTS = ("id", "timestamp", "link", "tone", *AD_FIELDS)
 """Fields whose digits say nothing about a product."""
 
 

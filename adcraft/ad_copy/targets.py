@@ -46,7 +46,7 @@ def shorten(text: str, limit: int) -> str:
     text = separate_sentences(written)
     if len(text) <= limit and text == written:
         return text
-    text = _tidy(text if len(text) <= limit else text[: _cut(text, limit)])
+    text = _unquoted(_tidy(text if len(text) <= limit else text[: _cut(text, limit)]))
     several = next(_sentence_ends(text), len(text)) < len(text)
     return f"{text}." if several and text[-1].isalnum() and len(text) < limit else text
 

@@ -6,6 +6,19 @@ from adcraft.ad_copy.slots import SLOT_TOKENS
 from adcraft.ad_copy.targets import shorten
 from adcraft.workload import Workload
 
+_CODE = (
+    "controls",
+    "data_files",
+    "fields",
+    "languages",
+    "phrasing",
+    "product_words",
+    "prompts",
+    "slots",
+    "targets",
+    "training_texts",
+)
+
 WORKLOAD = Workload(
     name="ad_copy",
     fields=FIELDS,
@@ -20,8 +33,5 @@ WORKLOAD = Workload(
     examples=examples,
     target_example=target_example,
     finish=finish,
-    code=tuple(
-        f"adcraft.ad_copy.{module}"
-        for module in ("controls", "fields", "prompts", "slots", "targets", "training_texts")
-    ),
+    code=tuple(f"adcraft.ad_copy.{module}" for module in _CODE),
 )

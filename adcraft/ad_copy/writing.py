@@ -1,22 +1,27 @@
-"""A model's copy for many products, written by a pool of actors on the connected Ray."""
+"""A model's copy and ads for many products, written by a pool of actors on the connected Ray."""
 
 from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcraft.errors import ClusterError
+from adcraft.ad_copy.copywriting.ad import Ad
+from adcraft.ad_copy.copywriting.brief import Brief
+from adcraft.ad_copy.copywriting.copywriter import Copywriter
+from adcraft.ad_copy.guardrails.rules import shipped_rules
+from adcraft.ad_copy.placements import shipped_placements
+from adcraft.errors import AdcraftError, ClusterError
 from adcraft.inference.bundle import Bundle, open_bundle
 from adcraft.inference.generator import Generator
 from adcraft.settings import EvaluateSettings
 from adcraft.training.faults import explained_cause
 from adcraft.training.heartbeat import told
 from adcraft.training.resources import DATA_CPUS
-from adcraft.workload import Record
+from adcraft.workload import Record, without_target
 
 if TYPE_CHECKING:
     from ray.exceptions import RayError
@@ -86,28 +91,62 @@ def write_all(
         SettingsError: its hardware does not support ``evaluate.compute_type``.
         ClusterError: workers were lost again and again.
     """
+    written = Written()
+    with told(f"generating for {len(records)} test rows by {whose}", lambda: f"{len(written.copies)} done"):
+        for batch in _by_crew("write", records, bundle, settings, crew, whose):
+            written.add(batch)
+    return written
+
+
+def write_ads(
+    bundle: Bundle,
+    jobs: Sequence[tuple[Record, Brief]],
+    settings: EvaluateSettings,
+    crew: Crew,
+    whose: str,
+) -> list[Ad]:
+    """An ad for each product and its brief, in order; otherwise as ``write_all``.
+
+    Raises:
+        BriefError: a brief can't be met.
+        BundleError, SettingsError, ClusterError: see ``write_all``.
+    """
+    ads: list[Ad] = []
+    with told(f"writing {len(jobs)} ads by {whose}", lambda: f"{len(ads)} done"):
+        for batch in _by_crew("advertise", jobs, bundle, settings, crew, whose):
+            for ad in batch:
+                if isinstance(ad, AdcraftError):
+                    raise ad
+                ads.append(ad)
+    return ads
+
+
+def _by_crew(
+    method: str,
+    items: Sequence[Any],
+    bundle: Bundle,
+    settings: EvaluateSettings,
+    crew: Crew,
+    whose: str,
+) -> Iterator[Any]:
+    """What a method of the writers gives for each batch, in order."""
     import ray
     from ray.exceptions import RayError, RayTaskError
     from ray.util import ActorPool
 
-    batches = [
-        records[start : start + settings.batch_size] for start in range(0, len(records), settings.batch_size)
-    ]
+    size = settings.batch_size
+    batches = [items[start : start + size] for start in range(0, len(items), size)]
     writer = ray.remote(num_cpus=crew.cpus, max_restarts=_RESTARTS, max_task_retries=_RESTARTS)(_Writer)
     writers: list[Any] = [writer.remote(bundle.path, settings.compute_type) for _ in range(crew.writers)]
-    pool, written = ActorPool(writers), Written()
-    with told(f"generating for {len(records)} test rows by {whose}", lambda: f"{len(written.copies)} done"):
-        try:
-            for batch in pool.map(lambda actor, batch: actor.write.remote(batch), batches):
-                written.add(batch)
-        except RayTaskError as error:
-            raise explained_cause(error) or error from None
-        except RayError as error:
-            raise explained_cause(error) or _lost(error, whose) from None
-        finally:
-            for actor in writers:
-                ray.kill(actor)  # else its CPU comes back whenever the garbage is collected
-    return written
+    try:
+        yield from ActorPool(writers).map(lambda actor, batch: getattr(actor, method).remote(batch), batches)
+    except RayTaskError as error:
+        raise explained_cause(error) or error from None
+    except RayError as error:
+        raise explained_cause(error) or _lost(error, whose) from None
+    finally:
+        for actor in writers:
+            ray.kill(actor)  # else its CPU comes back whenever the garbage is collected
 
 
 def _lost(error: RayError, whose: str) -> ClusterError:
@@ -131,6 +170,14 @@ class _Writer:
     def _generator(self) -> Generator:
         return Generator.load(open_bundle(self._bundle), compute_type=self._compute_type)
 
+    @functools.cached_property
+    def _copywriter(self) -> Copywriter:
+        return Copywriter(self._generator, shipped_placements(), shipped_rules())
+
+    def advertise(self, jobs: Sequence[tuple[Record, Brief]]) -> list[Ad | AdcraftError]:
+        """What the model's copywriter makes of a batch."""
+        return self._copywriter.write(jobs)
+
     def write(self, records: Sequence[Record]) -> Written:
         """What the model writes for a batch."""
         generator = self._generator
@@ -143,8 +190,3 @@ class _Writer:
             seconds=[seconds / len(records)] * len(records),
             likelihoods=generator.likelihoods(records),
         )
-
-
-def without_target(record: Record) -> Record:
-    """The record without the field that its reference was taken from: a prompt must not show it."""
-    return {name: value for name, value in record.items() if name != record.get("target_field")}

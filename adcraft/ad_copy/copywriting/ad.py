@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from adcraft.ad_copy.copywriting.ranking import Ranked
 from adcraft.ad_copy.guardrails.finding import Verdict
@@ -37,10 +38,18 @@ class Refused:
 
 @dataclass(frozen=True)
 class AssetCopy:
-    """The texts of one asset, best first, and some of those that were refused."""
+    """What came of one asset.
+
+    Attributes:
+        texts: that are given out, best first.
+        refused: some of those that can't be published.
+        candidates: how many different texts the model wrote, by the rules that they break; those that break
+            none could be published.
+    """
 
     texts: tuple[AdText, ...]
     refused: tuple[Refused, ...]
+    candidates: Mapping[frozenset[str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

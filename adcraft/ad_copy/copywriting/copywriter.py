@@ -6,15 +6,13 @@ from collections.abc import Sequence
 
 from adcraft.ad_copy.copywriting.ad import Ad
 from adcraft.ad_copy.copywriting.brief import Brief, check_brief
-from adcraft.ad_copy.copywriting.desk import AssetDesk, Desk
+from adcraft.ad_copy.copywriting.desk import Ask, Desk
 from adcraft.ad_copy.guardrails.rules import Rules
 from adcraft.ad_copy.placements import Placements
 from adcraft.errors import AdcraftError
-from adcraft.inference.generator import Generator
+from adcraft.inference.bundle import PromptSettings
+from adcraft.inference.generator import Generation, Generator
 from adcraft.workload import Record
-
-_SURPLUS = (1.5, 3.0)
-"""Candidates for each text that is wanted, and then for each that is missing."""
 
 
 class Copywriter:
@@ -29,33 +27,45 @@ class Copywriter:
         self._generator = generator
         self._placements = placements
         self._rules = rules
-        self.tones = tuple(tone.lower() for tone in generator.prompt.values.get("tone", ()))
+        self.tones = tones_of(generator.prompt)
 
     def write(self, jobs: Sequence[tuple[Record, Brief]]) -> list[Ad | AdcraftError]:
         """An ad for each product and its brief, in order; where it can't be written, why. One that fails does
         not fail the others.
         """
-        desks = [self._desk(record, brief) for record, brief in jobs]
+        desks = [self._opened(record, brief) for record, brief in jobs]
         open_desks = [desk for desk in desks if isinstance(desk, Desk)]
-        for surplus in _SURPLUS:
-            self._ask([asset for desk in open_desks for asset in desk.written if asset.is_open], surplus)
+        while asks := [ask for desk in open_desks for ask in desk.asks()]:
+            for variants in sorted({ask.variants for ask in asks}):
+                self.answer([ask for ask in asks if ask.variants == variants])
         return [desk.ad() if isinstance(desk, Desk) else desk for desk in desks]
 
-    def _desk(self, record: Record, brief: Brief) -> Desk | AdcraftError:
+    def open(self, record: Record, brief: Brief) -> Desk:
+        """A product and its brief, to be worked at.
+
+        Raises:
+            AdcraftError: what the brief wants can't be had.
+        """
+        placement = self._placements.named(brief.placement)
+        check_brief(brief, record, placement, self.tones)
+        return Desk(record, brief, placement, self._rules, self._generator, self.tones)
+
+    def answer(self, asks: Sequence[Ask]) -> list[Generation]:
+        """Write for all of them in one engine batch, and check it. They want equally many variants."""
+        written = self._generator.write(
+            [ask.prompt for ask in asks], [ask.source for ask in asks], asks[0].variants
+        )
+        for ask, generation in zip(asks, written, strict=True):
+            ask.asset.add(generation)
+        return written
+
+    def _opened(self, record: Record, brief: Brief) -> Desk | AdcraftError:
         try:
-            placement = self._placements.named(brief.placement)
-            check_brief(brief, record, placement, self.tones)
+            return self.open(record, brief)
         except AdcraftError as error:
             return error
-        return Desk(record, brief, placement, self._rules, self._generator.prompt, self.tones)
 
-    def _ask(self, assets: Sequence[AssetDesk], surplus: float) -> None:
-        """One batch for those of which one text is wanted, one for the others."""
-        asked = [(asset, *asset.ask(surplus)) for asset in assets]
-        for variants in sorted({variants for _, _, variants in asked}):
-            of_these = [
-                (asset, prompt) for asset, prompts, count in asked for prompt in prompts if count == variants
-            ]
-            written = self._generator.write([prompt for _, prompt in of_these], variants)
-            for (asset, _), generation in zip(of_these, written, strict=True):
-                asset.add(generation)
+
+def tones_of(prompt: PromptSettings) -> tuple[str, ...]:
+    """The tones that a model knows, in lower case."""
+    return tuple(tone.lower() for tone in prompt.values.get("tone", ()))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from adcraft.ad_copy.controls import tone_of
 from adcraft.ad_copy.copywriting.ad import Ad, AdText, AssetCopy, Refused
 from adcraft.ad_copy.copywriting.brief import Brief, is_written
 from adcraft.ad_copy.copywriting.proposals import VARIANTS, Proposals
@@ -16,14 +16,36 @@ from adcraft.ad_copy.copywriting.selection import Candidate, select
 from adcraft.ad_copy.guardrails.check import check
 from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Verdict
+from adcraft.ad_copy.guardrails.learnt_words import strange_words, unrelated
 from adcraft.ad_copy.guardrails.rules import Rules
 from adcraft.ad_copy.placements import Placement
-from adcraft.inference.bundle import PromptSettings
-from adcraft.inference.generator import Generation
+from adcraft.inference.generator import Generation, Generator
+from adcraft.inference.lexicon import Lexicon
 from adcraft.workload import Prompt, Record
 
+_SURPLUS = (1.5, 3.0, 3.0)
+"""Candidates for each text that is wanted, and then for each that is missing."""
 _REFUSED_SHOWN = 10
 _BY_ROOM = ("body", "description", "subject", "headline", "path", "brand")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One prompt for the model.
+
+    Attributes:
+        asset: that the answer is for.
+        prompt: what the model is asked.
+        source: ids that it reads for it.
+        variants: texts to write.
+        tokens: that it reads, and writes at most.
+    """
+
+    asset: AssetDesk
+    prompt: Prompt
+    source: Sequence[int]
+    variants: int
+    tokens: int
 
 
 class AssetDesk:
@@ -37,6 +59,7 @@ class AssetDesk:
         placement: Placement,
         facts: Facts,
         rules: Rules,
+        lexicon: Lexicon,
         proposals: Proposals | None,
     ) -> None:
         """Args:
@@ -46,22 +69,20 @@ class AssetDesk:
         placement: where it is published.
         facts: of the record.
         rules: that every text keeps to.
+        lexicon: of the texts that the model learnt from.
         proposals: what the model can be asked; None: it has not learnt to write such a text.
         """
         most = placement.assets[name].most
         self.wanted = min(brief.variants, most) if brief.variants else most
         self._proposals = proposals
         self._name, self._record, self._brief = name, record, brief
-        self._placement, self._facts, self._rules = placement, facts, rules
+        self._placement, self._facts, self._rules, self._lexicon = placement, facts, rules, lexicon
+        self._kind = placement.assets[name].text
         self._candidates: list[Candidate] = []
         self._refused: list[Refused] = []
         self._seen: set[str] = set()
+        self._verdicts: Counter[frozenset[str]] = Counter()
         self._asked = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether texts are missing that the model can write."""
-        return self._proposals is not None and self.missing > 0
 
     @property
     def missing(self) -> int:
@@ -74,7 +95,7 @@ class AssetDesk:
         Args:
             surplus: texts to ask for, for each that is missing.
         """
-        if self._proposals is None:
+        if self._proposals is None or not self.missing:
             return (), 1
         if self.wanted == 1 and not self._asked:
             return self._proposals.take(1), 1
@@ -88,7 +109,8 @@ class AssetDesk:
             if polished.casefold() in self._seen:
                 continue
             self._seen.add(polished.casefold())
-            verdict = self._check(polished)
+            verdict = self._check_model(polished)
+            self._verdicts[verdict.rules] += 1
             if verdict.passed:
                 ranked = rank(polished, score, self._facts, self._placement, self._name)
                 self._candidates.append(Candidate(polished, ranked))
@@ -106,7 +128,12 @@ class AssetDesk:
             if text.casefold() not in taken and self._check(text).passed:
                 taken.add(text.casefold())
                 texts.append(_ad_text(text, self._placement, self._name, safe=True))
-        return AssetCopy(tuple(texts), tuple(self._refused[:_REFUSED_SHOWN]))
+        return AssetCopy(tuple(texts), tuple(self._refused[:_REFUSED_SHOWN]), dict(self._verdicts))
+
+    def _check_model(self, text: str) -> Verdict:
+        """Likewise, and for what only a model gets wrong."""
+        strange = strange_words(text, self._facts, self._lexicon, self._kind)
+        return Verdict((*self._check(text).findings, *strange, *unrelated(text, self._facts)))
 
     def _check(self, text: str) -> Verdict:
         return check(text, self._facts, self._rules, self._placement, self._name, self._brief.wishes)
@@ -115,8 +142,7 @@ class AssetDesk:
         """With a capital at its beginning, unless the record begins the word without one, and where it is a
         headline or a subject without a full stop.
         """
-        kind = self._placement.assets[self._name].text
-        if kind in {"headline", "subject"} and text.endswith(".") and not text.endswith(".."):
+        if self._kind in {"headline", "subject"} and text.endswith(".") and not text.endswith(".."):
             text = text[:-1]
         first = text.split(maxsplit=1)[:1]
         own = bool(first) and first[0] in self._facts.written
@@ -124,7 +150,7 @@ class AssetDesk:
 
 
 class Desk:
-    """One product and its brief at work."""
+    """One product and its brief at work: :meth:`asks` until there are none, then :meth:`ad`."""
 
     def __init__(
         self,
@@ -132,13 +158,14 @@ class Desk:
         brief: Brief,
         placement: Placement,
         rules: Rules,
-        prompt: PromptSettings,
+        generator: Generator,
         tones: Sequence[str],
     ) -> None:
+        prompt, lexicon = generator.prompt, generator.lexicon
         self._record, self._brief, self._placement = record, brief, placement
+        self._generator = generator
+        self._rounds = iter(_SURPLUS)
         facts = Facts.of(_with_required(record, brief), rules)
-        if not brief.tone and tone_of(record) in tones:
-            brief = replace(brief, tone=tone_of(record))
         self._written = {}
         for name, asset in placement.assets.items():
             if is_written(asset.text):
@@ -146,12 +173,27 @@ class Desk:
                 proposals = (
                     Proposals(name, placement, brief, record, prompt.fields, tones) if learnt else None
                 )
-                self._written[name] = AssetDesk(name, record, brief, placement, facts, rules, proposals)
+                self._written[name] = AssetDesk(
+                    name, record, brief, placement, facts, rules, lexicon, proposals
+                )
 
-    @property
-    def written(self) -> Iterable[AssetDesk]:
-        """The assets that the model writes."""
-        return self._written.values()
+    def asks(self) -> list[Ask]:
+        """The prompts of the next round, when all of the last one are answered; none: the ad is done."""
+        surplus = next(self._rounds, None)
+        if surplus is None:
+            return []
+        asked = [
+            (asset, prompt, variants)
+            for asset in self._written.values()
+            for prompts, variants in [asset.ask(surplus)]
+            for prompt in prompts
+        ]
+        sources = self._generator.encode([prompt for _, prompt, _ in asked])
+        most = self._generator.prompt.target_tokens
+        return [
+            Ask(asset, prompt, source, variants, len(source) + variants * most)
+            for (asset, prompt, variants), source in zip(asked, sources, strict=True)
+        ]
 
     def ad(self) -> Ad:
         """What came of it."""

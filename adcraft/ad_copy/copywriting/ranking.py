@@ -11,10 +11,10 @@ from adcraft.ad_copy.guardrails.folding import fold
 from adcraft.ad_copy.placements import Placement
 
 WEIGHTS: Mapping[str, float] = {
-    "likelihood": 0.35,
+    "likelihood": 0.25,
     "diversity": 0.25,
     "grounding": 0.2,
-    "fit": 0.1,
+    "fit": 0.2,
     "readability": 0.1,
 }
 _EASY_LETTERS, _HARD_LETTERS = 6.0, 12.0

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from string import Formatter
 
 import yaml
 
+from adcraft.ad_copy.phrasing.english import title_case
 from adcraft.ad_copy.placements import Placement
+from adcraft.ad_copy.product_words import product_words
 from adcraft.ad_copy.targets import shorten
 from adcraft.ad_copy.training_texts import headline_from_name
 from adcraft.workload import Record
@@ -38,11 +40,12 @@ def safe_texts(record: Record, placement: Placement, asset: str, language: str =
 
 
 def paths(record: Record, placement: Placement, asset: str) -> list[str]:
-    """What stands behind the address of an ad: the category, else the end of the name, then the brand."""
+    """What stands behind the address of an ad: the category, else what the product is, then the brand."""
     most = placement.assets[asset].most
     category = _LAST_PART.findall(record.get("category") or "")[0]
-    name = record.get("product_name") or ""
-    found = [_path(words, placement, asset) for words in (category or name, record.get("brand") or "")]
+    kind = category or _kind(record, lambda noun: placement.fits(asset, _path_of(noun)))
+    brand = _path_of(record.get("brand") or "")
+    found = [_path(kind, placement, asset), brand if placement.fits(asset, brand) else ""]
     return list(dict.fromkeys(filter(None, found)))[:most]
 
 
@@ -58,6 +61,17 @@ def _path(words: str, placement: Placement, asset: str) -> str:
     while kept and not placement.fits(asset, "-".join(kept)):
         kept = kept[1:]
     return "-".join(kept)
+
+
+def _path_of(words: str) -> str:
+    return "-".join(_PATH_WORD.findall(words))
+
+
+def _kind(record: Record, fits: Callable[[str], bool]) -> str:
+    """What the product is, in the most words of its name that fit; the whole name where that is not told."""
+    words = product_words(record)
+    nouns = [title_case(noun) for noun in reversed(words.nouns)] if words else []
+    return next(filter(fits, nouns), record.get("product_name") or "")
 
 
 def _filled(template: str, record: Record, placement: Placement, room: int) -> str:
@@ -77,16 +91,22 @@ def _filled(template: str, record: Record, placement: Placement, room: int) -> s
             return ""
         values["name"] = name
     if "short" in fields:
-        values["short"] = _short(name, room - placement.length(template.format_map({**values, "short": ""})))
+        left = room - placement.length(template.format_map({**values, "short": ""}))
+        values["short"] = _short(record, name, left)
         if not values["short"]:
             return ""
     return template.format_map(values)
 
 
-def _short(name: str, room: int) -> str:
-    """The whole name or its last words; the first ones, where these are no plain words."""
+def _short(record: Record, name: str, room: int) -> str:
+    """The whole name, or what it says that the product is; where that can't be told its last words, or its
+    first; "" where nothing fits.
+    """
     if len(name) <= room:
         return name
+    if product_words(record):
+        kind = _kind(record, lambda noun: len(noun) <= room)
+        return kind if len(kind) <= room else ""
     return headline_from_name(name, "", room) or (shorten(name, room) if room > 0 else "")
 
 

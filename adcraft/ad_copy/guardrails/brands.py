@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from itertools import zip_longest
 
 from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Finding, found
@@ -13,6 +12,8 @@ from adcraft.ad_copy.guardrails.folding import TOKEN, Folded, fold
 from adcraft.ad_copy.guardrails.rules import Rules
 
 _LEAST_TO_MISSPELL = 5
+_MOST_LETTERS_MORE = 8  # a hyphen in it, one letter more, and an ending
+_AND = ("&", "and", "und", "et")
 _BEGINS_SENTENCE = re.compile(r"(?:^|[.!?:…]\s+)\W*$")
 
 
@@ -33,25 +34,47 @@ def others(text: str, folded: Folded, facts: Facts, rules: Rules) -> Iterator[Fi
                 yield found("brand", text, folded, (start, end), why)
 
 
-def misspelt(text: str, folded: Folded, facts: Facts) -> Iterator[Finding]:
+def misspelt(text: str, folded: Folded, facts: Facts, rules: Rules) -> Iterator[Finding]:
     """The product's own brand in other letters than the record's."""
     if len(facts.brand) < 2:
         return
-    brand, pattern = _own(facts.brand)
+    brand = folded_brand(facts.brand)
     why = f"the brand is spelt {facts.brand}"
-    for match in pattern.finditer(folded.text) if brand.partition("&")[0] in folded.text else ():
-        start, end = folded.span(*match.span())
+    for place in _places(brand, folded.text):
+        start, end = folded.span(*place)
         ordinary = brand.isalpha() and text[start:end].islower()  # "only" is not the brand ONLY
-        if text[start:end] != facts.brand and not ordinary:
-            yield found("brand", text, folded, match.span(), why)
-    if not brand.isalpha() or len(brand) < _LEAST_TO_MISSPELL:
-        return
+        own = text[start:end] == facts.brand or facts.writes(text[start:end])
+        if not own and not ordinary:
+            yield found("brand", text, folded, place, why)
     stem = _stem(brand)
-    for start, end, word in _capitalised(text, folded):
-        other = _stem(word)
-        other_than = _alike(other, stem) if other != stem else end - start > len(word)
-        if other_than and not facts.says(folded.text[start:end]):
+    if not brand.isalpha() or len(brand) < _LEAST_TO_MISSPELL or len(stem) < 2:
+        return
+    for start, end in _almost(text, folded, stem, rules):
+        if not facts.says(folded.text[start:end]):
             yield found("brand", text, folded, (start, end), why)
+
+
+@functools.lru_cache(maxsize=4096)
+def folded_brand(brand: str) -> str:
+    """As it stands in a folded text."""
+    return fold(brand).text
+
+
+def _places(brand: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where the folded ``brand`` stands in the folded text as words of their own; "&" may be a word."""
+    if brand.partition("&")[0] not in text:
+        return
+    for spelt in (brand.replace("&", word) for word in _AND) if "&" in brand else (brand,):
+        start = text.find(spelt)
+        while start >= 0:
+            end = start + len(spelt)
+            if not _is_in_word(text[start - 1 : start]) and not _is_in_word(text[end : end + 1]):
+                yield start, end
+            start = text.find(spelt, end)
+
+
+def _is_in_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _is_named(text: str, start: int, end: int) -> bool:
@@ -63,16 +86,28 @@ def _stem(word: str) -> str:
     return word.rstrip("s").rstrip("'’")
 
 
-def _capitalised(text: str, folded: Folded) -> Iterator[tuple[int, int, str]]:
-    """The words with a capital, and what they spell together with the next word: "Kel trix"."""
-    origin = folded.origin
-    pairs = zip_longest(folded.words, folded.words[1:])
-    capitalised = [(word, after) for word, after in pairs if text[origin[word.start()]].isupper()]
-    for word, _ in capitalised:
-        yield word.start(), word.end(), word.group().replace("-", "")
-    for word, after in capitalised:
-        if after and after.start() - word.end() == 1:
-            yield word.start(), after.end(), word.group() + after.group()
+def _almost(text: str, folded: Folded, brand: str, rules: Rules) -> Iterator[tuple[int, int]]:
+    """Where a word with a capital is almost ``brand``, or is it together with the next word: "Kel trix"."""
+    words, origin = folded.words, folded.origin
+    least, most = len(brand) - 1, len(brand) + _MOST_LETTERS_MORE
+    first, second = brand[:2], frozenset({brand[0], brand[1], "-"})
+    for index, spelt in enumerate(folded.spelt_words):
+        if spelt[0] not in first and spelt[1:2] not in second:  # two of its letters are other ones
+            continue
+        short = brand.startswith(spelt)
+        if not short and not least <= len(spelt) <= most:
+            continue
+        start, end = words[index].span()
+        if not text[origin[start]].isupper():
+            continue
+        plain = spelt.replace("-", "")
+        stem = _stem(plain)
+        common = plain in rules.common_words or stem in rules.common_words
+        if plain != spelt if stem == brand else not common and _alike(stem, brand):
+            yield start, end
+        in_two = short and index + 1 < len(words) and words[index + 1].start() - end == 1
+        if in_two and _stem(spelt + folded.spelt_words[index + 1]) == brand:
+            yield start, words[index + 1].end()
 
 
 def _alike(word: str, brand: str) -> bool:
@@ -84,14 +119,6 @@ def _alike(word: str, brand: str) -> bool:
     short, long = sorted((word, brand), key=len)
     start = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
     return short[start + (len(short) == len(long)) :] == long[start + 1 :]
-
-
-@functools.lru_cache(maxsize=4096)
-def _own(brand: str) -> tuple[str, re.Pattern[str]]:
-    """A brand, folded, and the pattern that finds it; "&" may be a word."""
-    plain = fold(brand).text
-    spelt = re.escape(plain).replace(r"\&", "(?:&|and|und|et)")
-    return plain, re.compile(rf"(?<!\w){spelt}(?!\w)")
 
 
 @functools.lru_cache(maxsize=16)

@@ -12,7 +12,9 @@ from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Finding
 from adcraft.ad_copy.guardrails.folding import UNSEEN, Folded, fold
 
-EMOTICON = re.compile(r"(?<!\w)[:;=8][-']?[)(DPpo3*/|](?!\w)|(?<!\w)<3(?!\w)|\^_*\^|¯\\_|(?<!\w)[xX]D(?!\w)")
+EMOTICON = re.compile(
+    r"(?<!\w)(?:[:;=][-']?[)(DPpo3*/|]|8-[)D])(?!\w)|(?<!\w)<3(?!\w)|\^_*\^|¯\\_|(?<!\w)[xX]D(?!\w)"
+)
 _SYMBOL = regex.compile(
     r"[0-9#*]\ufe0f?\u20e3|\p{Extended_Pictographic}\ufe0f?|[\U0001F1E6-\U0001F1FF]"
     r"|[\u2190-\u21ff\u2022\u2023\u2043\u25e6]|(?<![\u3040-\u30ff])[ツシ](?![\u3040-\u30ff])|[\p{So}--[°©®™№℠\u2800]]",
@@ -58,7 +60,8 @@ def odd_characters(text: str, folded: Folded, facts: Facts, *, emoji: bool) -> I
     if not emoji:
         why = "emoji are not accepted here"
         for match in EMOTICON.finditer(text):
-            yield Finding("emoji", match.start(), match.end(), match.group(), why)
+            if match.group() not in facts.written:  # an XD may be a model
+                yield Finding("emoji", match.start(), match.end(), match.group(), why)
         for symbol in () if text.isascii() else _SYMBOL.finditer(text):
             if symbol.group() not in _NO_PICTURE:
                 yield Finding("emoji", symbol.start(), symbol.end(), symbol.group(), why)

@@ -75,10 +75,10 @@ def _all(
     if not is_ordinary(text):
         yield from punctuated(text, language)
         yield from odd_characters(text, folded, facts, emoji=placement.emoji)
-    yield from cut_off(text, rules, language)
-    yield from repeated(text, folded, facts, rules, language)
+    yield from cut_off(text, folded, facts, rules, language)
+    yield from repeated(text, folded, facts, language)
     yield from personal(text, folded, facts, rules)
     yield from banned(text, folded, wishes.banned)
     yield from missing(folded, wishes.required)
     if language:
-        yield from foreign(text, facts, rules, language)
+        yield from foreign(text, facts, language)

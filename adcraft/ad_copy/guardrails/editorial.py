@@ -16,18 +16,18 @@ _EXCLAMATION = re.compile("[!\uff01\ufe57\ufe15\u203c\u2049\u2048\u01c3\u2757\u2
 _MARK = "[!?\uff01\uff1f\ufe57\ufe56]"
 REPEATED = re.compile(
     rf"{_MARK}[\s.,¡¿]*{_MARK}[!?\s]*|[\u203c\u2047-\u2049]|\.{{4,}}|(?<!\.)\.\.(?!\.)|/{{3,}}|…(?:\s?…)+"
-    r"|([,;:*~#$%&|+=^_<>@\\`\u00a1-\u00bf\u2010-\u2025\u20a0-\u20bf\u3001\u3002-])(?:\s?\1)+"
+    r"|((?<![Pp][Aa])(?<![Pp][Aa]\+)(?<![Pp][Aa]\+\+)\+|[,;:*~#$%&|=^_<>@\\`\u00a1-\u00bf\u2010-\u2025\u20a0-\u20bf\u3001\u3002-])(?:\s?\1)+"
 )
 _PART = re.compile(r"(?<!\w)[^\W\d_]+(?:['’][^\W\d_]+)*(?!\w)")
 _HUMPS = re.compile(r"[A-Z]{3,}[a-z]{2,}|[a-z]+[A-Z]{3,}|\w*[a-z][A-Z]\w*[a-z][A-Z]\w*")
 _RUN_TOGETHER = re.compile(r"(?=\w*[a-z]{3})(?:[A-Z][a-z]+){4,}")
 _INITIALS = 3
 _CAPITAL_INSIDE = re.compile(r"[^\W\d_][^\W\d_a-z\u00df-\u00ff]")
-_LETTER_ALONE = re.compile(r"\b[^\W\d_]\b")
+_LETTER_ALONE = re.compile(r"\b(?<!['’])[^\W\d_]\b(?!['’]\w|-\w{2})")
 _LETTER = r"[A-Za-z\u00c0-\u024f\u0370-\u04ff\uff21-\uff5a]"
 _SPACED_OUT = re.compile(
-    rf"(?<!\w){_LETTER}(?P<sign>[^\w,&+'’])(?P=sign){{0,2}}{_LETTER}(?:(?P=sign){{1,3}}{_LETTER})+(?!\w)"
-    rf"|(?<!\w){_LETTER}(?:[ ._*-]{{1,3}}{_LETTER}){{3,}}(?!\w)"
+    rf"(?<![\w'’])(?:{_LETTER}(?P<sign>[^\w,&+'’])(?P=sign){{0,2}}{_LETTER}(?:(?P=sign){{1,3}}{_LETTER})+"
+    rf"|{_LETTER}(?:[ ._*-]{{1,3}}{_LETTER}){{3,}})(?!['’]?\w)(?!(?<!-\w)-\w{{2}})"  # "it's a T-shirt"
 )
 SPACES = re.compile(
     r"^\s|\s$|[^\S\n]{2,}|\n{3,}"

@@ -36,12 +36,17 @@ class Folded:
     @functools.cached_property
     def spelt_tokens(self) -> list[str]:
         """The same as strings: all that most rules look at."""
-        return [token.group() for token in self.tokens]
+        return TOKEN.findall(self.text)
 
     @functools.cached_property
     def words(self) -> list[re.Match[str]]:
         """Words, those with a hyphen or an apostrophe as one."""
         return list(WORD.finditer(self.text))
+
+    @functools.cached_property
+    def spelt_words(self) -> list[str]:
+        """The same as strings."""
+        return [word.group() for word in self.words]
 
     @functools.cached_property
     def origin(self) -> list[int] | range:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from adcraft.ad_copy.guardrails.brands import misspelt, others
+from adcraft.ad_copy.guardrails.brands import folded_brand, misspelt, others
 from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Finding, found
 from adcraft.ad_copy.guardrails.folding import Folded
+from adcraft.ad_copy.guardrails.presented import presented
 from adcraft.ad_copy.guardrails.quantities import Number, numbers, quantities, sums_of_money
 from adcraft.ad_copy.guardrails.rules import Rules
 
@@ -18,7 +19,7 @@ _NO_CLAIM = "1"  # "one" says nothing
 
 def ungrounded(text: str, folded: Folded, hits: Hits, facts: Facts, rules: Rules) -> Iterator[Finding]:
     """What ``text`` claims and the record does not: numbers, units, prices, discounts, superlatives, sizes,
-    brands.
+    brands, kinds of product.
 
     Args:
         text: the copy.
@@ -38,7 +39,9 @@ def ungrounded(text: str, folded: Folded, hits: Hits, facts: Facts, rules: Rules
         yield from _units(text, folded, numbered, facts, rules)
         yield from _sums(text, folded, numbered, facts, rules)
     yield from others(text, folded, facts, rules)
-    yield from misspelt(text, folded, facts)
+    yield from misspelt(text, folded, facts, rules)
+    if facts.kinds:
+        yield from _kinds(text, folded, facts, rules)
 
 
 def _sizes(text: str, folded: Folded, hits: Hits, facts: Facts, rules: Rules) -> Iterator[Finding]:
@@ -61,8 +64,10 @@ def _numbers(
             )
             known = known or any(start <= number.start < end for start, end in idioms)
         elif number.name:
-            letters, digits = _name_around(folded.text, number)
-            known = facts.says(letters + digits) or facts.says(f"{letters} {digits}")
+            start, end = _name_around(folded.text, number)
+            letters, rest = folded.text[start : number.start], folded.text[number.start : end]
+            known = facts.says(letters + rest) or facts.says(f"{letters} {rest}")
+            known = known or facts.writes(text[slice(*folded.span(start, end))])
         else:
             known = number.value in facts.numbers
         if not known:
@@ -98,9 +103,19 @@ def _sums(
             yield found("price", text, folded, (money.start, money.end), why)
 
 
-def _name_around(text: str, number: Number) -> tuple[str, str]:
-    """The name that a number ends: ``x4``, in two."""
-    start = number.start
+def _kinds(text: str, folded: Folded, facts: Facts, rules: Rules) -> Iterator[Finding]:
+    """Kinds of product that the text presents, and that neither stand in the record nor for one that does."""
+    for noun in presented(folded, folded_brand(facts.brand), rules.product_kinds, facts.kinds):
+        if not any(map(facts.says, (noun.text, f"{noun.text}s", noun.text.removesuffix("s")))):
+            why = "a kind of product that the product's record does not name"
+            yield found("product_kind", text, folded, (noun.start, noun.end), why)
+
+
+def _name_around(text: str, number: Number) -> tuple[int, int]:
+    """Where the name begins and ends that a number stands in: ``x4``, ``a9ab4135``."""
+    start, end = number.start, number.end
     while start and text[start - 1].isalnum():
         start -= 1
-    return text[start : number.start], text[number.start : number.end]
+    while end < len(text) and text[end].isalnum():
+        end += 1
+    return start, end

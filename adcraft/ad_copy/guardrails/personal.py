@@ -20,11 +20,12 @@ def personal(text: str, folded: Folded, facts: Facts, rules: Rules) -> Iterator[
     """
     told: list[tuple[int, int]] = []
     digits_in_all = len(_DIGIT.findall(folded.text))
-    signed = rules.contact_without_digits.search(folded.text)
+    tokens = folded.spelt_tokens
+    signed = rules.signs_of_contact.search(folded.text) or not rules.words_of_contact.isdisjoint(tokens)
     if not digits_in_all and not signed:
         return
     for kind, contact in rules.personal.items():
-        if not (contact.digits or signed) or not contact.may_be_in(folded.text, digits_in_all):
+        if not (contact.digits or signed) or not contact.may_be_in(folded.text, tokens, digits_in_all):
             continue
         for match in contact.pattern.finditer(folded.text):
             start, end = match.span()

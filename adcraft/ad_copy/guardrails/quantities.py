@@ -76,8 +76,8 @@ def sums_of_money(text: str, found: Sequence[Number], rules: Rules) -> Iterator[
     for number in found:
         match = before.get(number.start)
         start, end = (match.start() if match else number.start), number.end
-        if not match and (match := rules.currency_behind.match(text, number.end)):
-            end = match.end()
+        if not match and not number.name and (match := rules.currency_behind.match(text, number.end)):
+            end = match.end()  # not "V2 Buck"
         if match:
             spelling = match["what"]
             yield Measure(start, end, number.value, spelling, rules.currencies_of[spelling])

@@ -12,32 +12,38 @@ from operator import eq
 from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.finding import Finding, found
 from adcraft.ad_copy.guardrails.folding import Folded
-from adcraft.ad_copy.guardrails.rules import Rules
+from adcraft.ad_copy.languages import function_words, languages_of
 
 _MOST, _MOST_FORMS = 2, 3
+_WORDS_FOR_ONE_MORE = 40
 _RUN, _CONTENT_RUN = 3, 2
 _TWICE_IN_A_ROW = frozenset({"so", "very", "bye", "that", "had", "choo", "yo", "no", "oh", "ha"})
 _ENDING = re.compile(r"(?<=\w{4})(?:s|able|ably|ing|ed|ly)$")
+_FIGURE_TWICE = re.compile(r"(?<![\w.,])(\d\w*(?:[.,]\d+)*(?: [^\W\d_]+)?),? \1\b(?![.,]\d)")
 _ENDS_CLAUSE = re.compile(r"[.!?;:,–—]")
 
 
-def repeated(text: str, folded: Folded, facts: Facts, rules: Rules, language: str) -> Iterator[Finding]:
-    """A word twice in a row, a word of content more than twice in any form, the same words again: three, two
-    of content, or a clause. What the product's own name repeats is its own.
+def repeated(text: str, folded: Folded, facts: Facts, language: str) -> Iterator[Finding]:
+    """A word twice in a row, a word of content more than twice in any form (in a long text, more often), the
+    same words again: three, two of content, or a clause. What the product's own name repeats is its own.
     """
     words = folded.words
-    no_content = rules.function_words.get(language, rules.languages_of)
-    spelt = [word.group() for word in words]
+    for figure in _FIGURE_TWICE.finditer(folded.text):
+        yield found("repetition", text, folded, figure.span(), f"{figure[1]!r} is there twice in a row")
+    no_content = function_words().get(language, languages_of())
+    spelt = folded.spelt_words
     stems = list(map(_stem, spelt))
     again = len(stems) - len(set(stems))
     if not again:
         return
     if any(map(eq, spelt, spelt[1:])):
-        yield from _in_a_row(text, folded, facts)
-    for forms, most in ((spelt, _MOST), (stems, _MOST_FORMS)) if again >= _MOST else ():
-        counts = Counter(form for form in forms if form not in no_content and len(form) > 1)
-        for form, count in counts.items():
-            if count > most and count > most + folded.text.count(facts.name) * facts.name.count(form):
+        yield from _in_a_row(text, folded, facts, no_content)
+    more = len(words) // _WORDS_FOR_ONE_MORE
+    for forms, most in ((spelt, _MOST + more), (stems, _MOST_FORMS + more)) if again >= _MOST else ():
+        for form, count in Counter(forms).items():
+            if count <= most or len(form) == 1 or form in no_content:
+                continue
+            if count > most + folded.text.count(facts.name) * facts.name.count(form):
                 last = words[len(forms) - 1 - forms[::-1].index(form)]
                 why = f"{last.group()!r} is there {count} times"
                 yield found("repetition", text, folded, last.span(), why)
@@ -49,10 +55,12 @@ def _stem(word: str) -> str:
     return _ENDING.sub("", word)
 
 
-def _in_a_row(text: str, folded: Folded, facts: Facts) -> Iterator[Finding]:
+def _in_a_row(text: str, folded: Folded, facts: Facts, no_content: Container[str]) -> Iterator[Finding]:
     for before, word in pairwise(folded.words):
         between = folded.text[before.end() : word.start()].strip()
         same = before.group() == word.group() and between in ("", ",")
+        if between and word.group() in no_content:  # "you deserve it, it also", "up, up and away"
+            continue
         meant = word.group() in _TWICE_IN_A_ROW or facts.says(f"{word.group()} {word.group()}")
         if same and not meant:
             yield found("repetition", text, folded, (before.start(), word.end()), "a word twice in a row")

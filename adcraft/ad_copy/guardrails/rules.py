@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import resources
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from adcraft.ad_copy.guardrails.product_kinds import ProductKinds, shipped_product_kinds
 from adcraft.ad_copy.guardrails.scanning import Scanner, whole_words
+from adcraft.ad_copy.languages import languages_of
 
 
 class _Data(BaseModel):
@@ -64,6 +67,7 @@ class Contact(_Data):
     """One kind of personal data."""
 
     sign: str = ""
+    words: list[str] = []
     digits: int = 0
     patterns: list[str] = Field(min_length=1)
 
@@ -76,9 +80,12 @@ class Contact(_Data):
     def _sign(self) -> re.Pattern[str]:
         return re.compile(self.sign)
 
-    def may_be_in(self, text: str, digits: int) -> bool:
-        """Whether it is worth while to look for it in a folded text with so many digits."""
-        return digits >= self.digits and self._sign.search(text) is not None
+    def may_be_in(self, text: str, tokens: Collection[str], digits: int) -> bool:
+        """Whether it is worth while to look for it in a folded text with these tokens and so many digits."""
+        if digits < self.digits:
+            return False
+        has_sign = (self.sign or not self.words) and self._sign.search(text)
+        return bool(has_sign) or any(word in tokens for word in self.words)
 
 
 class Capitals(_Data):
@@ -95,7 +102,7 @@ class Rules(_Data):
     claims: dict[str, Claim]
     sizes: Sizes
     number_words: dict[str, float]
-    number_idioms: str
+    number_idioms: list[str]
     units: dict[str, list[str]]
     currencies: dict[str, list[str]]
     brands: frozenset[str]
@@ -103,8 +110,10 @@ class Rules(_Data):
     capitals: Capitals
     gimmicks: list[str]
     personal: dict[str, Contact]
-    function_words: dict[str, frozenset[str]]
     unfinished: dict[str, list[str]]
+    finished: dict[str, list[str]]
+    product_kinds: ProductKinds
+    common_words: frozenset[str]
 
     @functools.cached_property
     def scanner(self) -> Scanner:
@@ -115,7 +124,7 @@ class Rules(_Data):
                 "size": self.sizes.all,
                 "gimmick": self.gimmicks,
                 "number_word": self.number_words,
-                "number_idiom": [self.number_idioms],
+                "number_idiom": self.number_idioms,
             }
         )
 
@@ -127,8 +136,9 @@ class Rules(_Data):
     @functools.cached_property
     def unit_behind(self) -> re.Pattern[str]:
         """A unit (group ``what``) right behind a number. A word such as "in" is none before another word."""
-        words = [rf"{re.escape(unit)}(?! ?[^\W\d_])" for unit in self.unit_of if unit in self.languages_of]
-        units = [unit for unit in self.unit_of if unit not in self.languages_of]
+        function_words = languages_of()
+        words = [rf"{re.escape(unit)}(?! ?[^\W\d_])" for unit in self.unit_of if unit in function_words]
+        units = [unit for unit in self.unit_of if unit not in function_words]
         letters = _longest_first(unit for unit in units if unit[-1].isalpha())
         signs = _longest_first(unit for unit in units if not unit[-1].isalpha())
         return re.compile(rf"[ -]?(?P<what>(?:{letters})(?![^\W\d_])|{signs}|{'|'.join(words)})")
@@ -158,31 +168,37 @@ class Rules(_Data):
         return re.compile(rf"[ -]?(?P<what>{_longest_first(self.currencies_of)})(?!\w)")
 
     @functools.cached_property
-    def contact_without_digits(self) -> re.Pattern[str]:
+    def signs_of_contact(self) -> re.Pattern[str]:
         """The signs of the kinds of personal data that need no digit."""
-        return re.compile("|".join(kind.sign for kind in self.personal.values() if not kind.digits))
+        signs = (kind.sign for kind in self.personal.values() if not kind.digits and kind.sign)
+        return re.compile("|".join(signs))
 
     @functools.cached_property
-    def languages_of(self) -> dict[str, list[str]]:
-        """Function word to the languages that have it."""
-        found: dict[str, list[str]] = {}
-        for language, words in self.function_words.items():
-            for word in words:
-                found.setdefault(word, []).append(language)
-        return found
+    def words_of_contact(self) -> frozenset[str]:
+        """Their words."""
+        return frozenset(word for kind in self.personal.values() if not kind.digits for word in kind.words)
 
     @functools.cached_property
     def unfinished_end(self) -> dict[str, re.Pattern[str]]:
         """By language: the end of a text that lacks what should follow."""
-        return {
-            language: re.compile(rf"\s(?:{'|'.join(words)})[\s.…!]*$", re.IGNORECASE)
-            for language, words in self.unfinished.items()
-        }
+        return _ends(self.unfinished)
+
+    @functools.cached_property
+    def finished_end(self) -> dict[str, re.Pattern[str]]:
+        """By language: an end that only looks like one of those."""
+        return _ends(self.finished)
 
 
 def _spellings(forms: Iterable[str]) -> list[str]:
     optional = [(form[:-2], form[:-1]) if form.endswith("?") else (form,) for form in forms]
     return [spelling for both in optional for spelling in both]
+
+
+def _ends(words_of: Mapping[str, Sequence[str]]) -> dict[str, re.Pattern[str]]:
+    return {
+        language: re.compile(rf"(?:^|\s)(?:{'|'.join(words)})[\s.…!]*$", re.IGNORECASE)
+        for language, words in words_of.items()
+    }
 
 
 def _longest_first(spellings: Iterable[str]) -> str:
@@ -192,12 +208,15 @@ def _longest_first(spellings: Iterable[str]) -> str:
 @functools.cache
 def shipped_rules() -> Rules:
     """Those that come with Adcraft."""
-    text = (resources.files(__package__) / "rules.yaml").read_text("utf-8")
-    tree = yaml.safe_load(text)
+    tree = _read("rules.yaml") | _read("common_words.yaml")
     for key in ("usual", "shouted"):
         tree["capitals"][key] = frozenset(tree["capitals"][key])
-    for key in ("brands", "brands_that_are_words"):
+    for key in ("brands", "brands_that_are_words", "common_words"):
         tree[key] = frozenset(tree[key])
     tree["number_words"] = {word: float(value) for word, value in tree["number_words"].items()}
-    tree["function_words"] = {tag: frozenset(words) for tag, words in tree["function_words"].items()}
-    return Rules.model_validate(tree)
+    return Rules.model_validate(tree | {"product_kinds": shipped_product_kinds()})
+
+
+def _read(name: str) -> dict[str, Any]:
+    tree: dict[str, Any] = yaml.safe_load((resources.files(__package__) / name).read_text("utf-8"))
+    return tree

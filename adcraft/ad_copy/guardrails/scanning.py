@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 import regex
 
@@ -13,21 +12,19 @@ from adcraft.ad_copy.guardrails.folding import Folded
 
 _MOST = 50_000
 _SIGNS = " -'’.,:;/&%$@+°–"
+_GAPS = ("", " ", "_")  # between two tokens of a folded text
 
 
 _Alternative = tuple[str, str, regex.Pattern[str]]
 """Its name, how it is written, and compiled so that it can tell what may begin it."""
 
 
-class _Begun(NamedTuple):
-    """What a text can begin: the alternatives, and by name one pattern of them all."""
-
-    patterns: Sequence[tuple[str, re.Pattern[str]]]
-    alternatives: Sequence[_Alternative]
+_Patterns = Sequence[tuple[str, re.Pattern[str]]]
+"""By name, one pattern of all alternatives."""
 
 
 class Scanner:
-    """Patterns by name; it remembers which of them a word can begin, and a word with the next letter.
+    """Patterns by name; it remembers which of them a word can begin before the first letter of the next.
 
     Args:
         patterns: alternatives of each; they match whole words.
@@ -40,57 +37,59 @@ class Scanner:
             for pattern in alternatives
         ]
         self._by_first: dict[str, list[_Alternative]] = {}
-        self._by_word: dict[str, _Begun] = {}
-        self._by_more: dict[str, _Begun] = {}
+        self._by_word: dict[str, list[_Alternative]] = {}
+        self._by_pair: dict[tuple[str, str], _Patterns] = {}
+        self._nothing: set[tuple[str, str]] = set()
 
     def scan(self, folded: Folded) -> dict[str, list[re.Match[str]]]:
         """Matches of each pattern that has any, from left to right without overlap."""
         found: dict[str, list[re.Match[str]]] = {}
-        by_word, by_more = self._by_word, self._by_more
-        text, tokens = folded.text, folded.tokens
-        last = len(tokens) - 1
-        for index, word in enumerate(folded.spelt_tokens):
-            begun = by_word[word] if word in by_word else self._beginning_with(word)
-            if not begun.patterns:
-                continue
-            start = tokens[index].start()
-            if index < last:
-                more = text[start : tokens[index + 1].start() + 1]
-                begun = by_more[more] if more in by_more else self._narrowed(begun, more)
-            for name, pattern in begun.patterns:
-                match = pattern.match(text, start)
+        words, nothing = folded.spelt_tokens, self._nothing
+        pairs = list(zip(words, [*(word[0] for word in words[1:]), ""], strict=True)) if words else []
+        for index in [index for index, pair in enumerate(pairs) if pair not in nothing]:
+            pair = pairs[index]
+            patterns = self._by_pair.get(pair) or self._begun_by(pair)
+            start = folded.tokens[index].start() if patterns else 0
+            for name, pattern in patterns:
+                match = pattern.match(folded.text, start)
                 if match and (name not in found or found[name][-1].end() <= match.start()):
                     found.setdefault(name, []).append(match)
         return found
 
-    def _beginning_with(self, word: str) -> _Begun:
+    def _begun_by(self, pair: tuple[str, str]) -> _Patterns:
+        """Of what a word can begin, what it can with the next letter: nearly always nothing."""
+        word, letter = pair
+        begun = self._by_word[word] if word in self._by_word else self._beginning_with(word)
+        if letter:
+            begun = [each for each in begun if _any_begins(each[2], word, letter)]
+        patterns = _of(begun)
+        if len(self._by_pair) + len(self._nothing) < _MOST:
+            if patterns:
+                self._by_pair[pair] = patterns
+            else:
+                self._nothing.add(pair)
+        return patterns
+
+    def _beginning_with(self, word: str) -> list[_Alternative]:
         first = word[0]
         if first not in self._by_first:  # so that a new word need not try all
-            self._by_first[first] = _that_begin(self._all, first)
-        begun = _of([each for each in self._by_first[first] if _begins(each[2], word)])
+            self._by_first[first] = [each for each in self._all if each[2].match(first, partial=True)]
+        begun = [each for each in self._by_first[first] if _begins(each[2], word)]
         if len(self._by_word) < _MOST:
             self._by_word[word] = begun
         return begun
 
-    def _narrowed(self, begun: _Begun, more: str) -> _Begun:
-        """Of what a word can begin, what it can with the next letter: nearly always nothing."""
-        if len(self._by_more) >= _MOST:
-            return begun
-        self._by_more[more] = narrowed = _of(_that_begin(begun.alternatives, more))
-        return narrowed
 
-
-def _of(alternatives: Sequence[_Alternative]) -> _Begun:
+def _of(alternatives: Sequence[_Alternative]) -> _Patterns:
     by_name: dict[str, list[str]] = {}
     for name, pattern, _ in alternatives:
         by_name.setdefault(name, []).append(pattern)
-    patterns = [(name, whole_words("|".join(those))) for name, those in by_name.items()]
-    return _Begun(patterns, alternatives)
+    return [(name, whole_words("|".join(those))) for name, those in by_name.items()]
 
 
-def _that_begin(alternatives: Iterable[_Alternative], text: str) -> list[_Alternative]:
-    """Those that match the beginning of ``text``, or may if it goes on."""
-    return [each for each in alternatives if each[2].match(text, partial=True)]
+def _any_begins(pattern: regex.Pattern[str], word: str, letter: str) -> bool:
+    """Whether a match can begin with ``word`` where the next one begins with ``letter``."""
+    return any(pattern.match(f"{word}{gap}{letter}", partial=True) for gap in _GAPS)
 
 
 def _begins(pattern: regex.Pattern[str], token: str) -> bool:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from adcraft.ad_copy.sample_feed.data_files import read_folder
-from adcraft.ad_copy.sample_feed.english import (
+from adcraft.ad_copy.data_files import read_folder
+from adcraft.ad_copy.phrasing.english import (
     Number,
     article,
     finite,
@@ -24,9 +23,7 @@ from adcraft.ad_copy.sample_feed.english import (
     title_case,
     without_article,
 )
-
-Facts = Mapping[str, str]
-"""Name of a template's field -> text."""
+from adcraft.ad_copy.phrasing.templates import Facts
 
 # What fits an ad of 158 characters: longer phrases would make most sentences too long to use.
 _Noun = Annotated[str, StringConstraints(min_length=2, max_length=24)]
@@ -129,7 +126,10 @@ def catalogue() -> tuple[tuple[Kind, ...], ...]:
     Raises:
         pydantic.ValidationError: a file of ``categories`` is not as ``CategoryEntry`` says.
     """
-    entries = [CategoryEntry.model_validate(tree) for tree in read_folder("categories").values()]
+    entries = [
+        CategoryEntry.model_validate(tree)
+        for tree in read_folder("adcraft.ad_copy.sample_feed", "categories").values()
+    ]
     return tuple(tuple(_kind(category, product) for product in category.products) for category in entries)
 
 

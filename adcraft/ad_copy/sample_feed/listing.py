@@ -6,11 +6,11 @@ import functools
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adcraft.ad_copy.sample_feed.catalogue import Facts, Feature, Kind, Look, Measure
-from adcraft.ad_copy.sample_feed.data_files import read_file
-from adcraft.ad_copy.sample_feed.draws import Draw, pick
-from adcraft.ad_copy.sample_feed.english import Number, sentence_case
-from adcraft.ad_copy.sample_feed.templates import variants
+from adcraft.ad_copy.data_files import read_file
+from adcraft.ad_copy.phrasing.draws import Draw, pick
+from adcraft.ad_copy.phrasing.english import Number, sentence_case
+from adcraft.ad_copy.phrasing.templates import Facts, variants
+from adcraft.ad_copy.sample_feed.catalogue import Feature, Kind, Look, Measure
 
 MIN_DESCRIPTION_CHARS, MAX_DESCRIPTION_CHARS = 80, 400
 _MAX_TITLE_CHARS = 60
@@ -70,7 +70,7 @@ _Groups = tuple[tuple[str, ...], ...]
 
 @functools.cache
 def _wording(number: Number) -> tuple[_Groups, _Groups]:
-    entry = _Wording.model_validate(read_file("descriptions.yaml"))
+    entry = _Wording.model_validate(read_file("adcraft.ad_copy.sample_feed", "descriptions.yaml"))
 
     def groups(templates: list[str]) -> _Groups:
         return tuple(tuple(sentence.text for sentence in variants(t, number)) for t in templates)

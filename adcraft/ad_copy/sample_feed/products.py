@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from adcraft.ad_copy.phrasing.draws import Draw, pick, sample
+from adcraft.ad_copy.phrasing.tones import tones
 from adcraft.ad_copy.sample_feed.brands import brand
 from adcraft.ad_copy.sample_feed.catalogue import catalogue
-from adcraft.ad_copy.sample_feed.draws import Draw, pick, sample
 from adcraft.ad_copy.sample_feed.listing import write_listing, write_title
-from adcraft.ad_copy.sample_feed.tones import tones
 
 _BRANDS_PER_CATEGORY = 600
 _FIRST_DAY, _DAYS = date(2023, 1, 1), 1096

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adcraft.ad_copy.baselines import NearestText, echo
+from adcraft.ad_copy.baselines import NearestText, echo, template
 from adcraft.ad_copy.fields import PROMPT_FIELDS
 from adcraft.workload import Record
 
@@ -29,6 +29,22 @@ TRAINING: list[Record] = [
 
 def test_an_echo_is_the_name() -> None:
     assert echo([{"product_name": "Tea 5"}, {"product_name": None}, {}]) == ["Tea 5", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        (
+            {"product_name": "Aera Red Kurta", "brand": "Aera"},
+            "Red Kurta by Aera. Take a closer look and see all the details.",
+        ),
+        ({"product_name": "Desk Lamp"}, "Take a closer look at Desk Lamp, with all its details."),
+        ({"product_name": "N" * 150}, "N" * 150),  # no sentence has room for it
+        ({}, ""),
+    ],
+)
+def test_the_template_has_the_products_values(record: Record, text: str) -> None:
+    assert template([record, record]) == [text, text]
 
 
 @pytest.mark.parametrize(

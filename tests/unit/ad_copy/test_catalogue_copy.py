@@ -30,7 +30,16 @@ def test_a_column_for_each_text(settings: dict[str, object], columns: tuple[str,
 
 
 def test_what_decides_the_copy_is_in_the_key() -> None:
-    changes: list[dict[str, object]] = [{}, {"seed": 1}, {"placement": "meta"}, {"banned": ["x"]}]
+    upload = {"placement": "meta", "upload": "meta"}
+    changes: list[dict[str, object]] = [
+        {},
+        {"seed": 1},
+        {"placement": "meta"},
+        {"banned": ["x"]},
+        {**upload},
+        {**upload, "campaign": "Spring"},
+        {**upload, "link": "https://shop.example/{id}"},
+    ]
     keys = [AdForm.of(GenerateSettings.model_validate(changed)).key for changed in changes]
     assert all(one != other for index, one in enumerate(keys) for other in keys[:index])
 
@@ -38,3 +47,37 @@ def test_what_decides_the_copy_is_in_the_key() -> None:
 def test_a_placement_that_there_is_not() -> None:
     with pytest.raises(SettingsError, match="'google_x' is not known"):
         AdForm.of(GenerateSettings(placement="google_x"))
+
+
+def test_an_upload_says_where_ads_go_and_needs_an_address() -> None:
+    form = AdForm.of(GenerateSettings(placement="meta", upload="meta", variants=1))
+    assert form.columns == (
+        *("link", "campaign", "ad_group"),
+        *("primary_text_1", "headline_1", "description_1", "safe"),
+    )
+    assert form.needs == {"link": "generate.link = '{link}'"}
+    assert pickle.loads(pickle.dumps(form)) == form
+    plain = AdForm.of(GenerateSettings(placement="meta"))
+    assert (plain.upload, plain.needs) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"upload": "google"}, r"upload format 'google' is not known\. Known: google_ads_editor, meta"),
+        (
+            {"upload": "google_ads_editor"},
+            r"takes ads of the placement 'google_rsa', and generate\.placement is 'creative'\. Set",
+        ),
+        ({"upload": "meta", "placement": "google_rsa"}, r"Set generate\.placement=meta\."),
+        (
+            {"upload": "microsoft", "placement": "microsoft_rsa", "variants": 2},
+            r"generate\.variants = 2: microsoft_rsa wants 3",
+        ),
+        ({"upload": "meta", "placement": "meta", "campaign": "{sku}"}, "no field 'sku'"),
+        ({"upload": "meta", "placement": "meta", "uploads": "none.yaml"}, "none.yaml can't be read"),
+    ],
+)
+def test_an_upload_that_can_not_be(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        AdForm.of(GenerateSettings.model_validate(settings))

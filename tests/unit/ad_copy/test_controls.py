@@ -11,7 +11,7 @@ from adcraft.ad_copy.controls import Controls, audience_of, calls_to_act, contro
 from adcraft.ad_copy.fields import Kind
 from adcraft.ad_copy.sample_feed.products import products
 
-ALL = Controls("subject", "long", "warm", True, "women", ("cotton", "sleeves"))
+ALL = Controls("subject", "long", "warm", True, "women", "en", ("cotton", "sleeves"))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,10 @@ def test_other_texts_call_for_nothing(text: str) -> None:
         ("Shoes for Women", "women"),
         ("made for busy young parents", "parents"),
         ("for the whole family of dogs", ""),
-        ("Women's shoes", ""),
+        ("Women's shoes", "women"),
+        ("The boys’ T-shirt", "boys"),
+        ("One of the women's", ""),
+        ("A good men", ""),
         ("for menders", ""),
     ],
 )
@@ -64,19 +67,21 @@ def test_length_is_among_texts_of_its_kind(kind: Kind, chars: int, length: str) 
 
 
 def test_what_is_true_of_a_text() -> None:
-    record = {"brand": "Aera", "tone": "Warm "}
-    controls = controls_of("headline", "Meet Aera cotton kurtas for women", record)
-    assert controls == Controls("headline", "long", "warm", True, "women", ("cotton", "kurtas", "women"))
+    record = {"brand": "Aera", "tone": "plain"}
+    controls = controls_of("headline", "Meet the Aera cotton kurtas for women", record, "warm")
+    words = ("cotton", "kurtas", "women")
+    assert controls == Controls("headline", "long", "warm", True, "women", "en", words)
 
 
 def test_each_control_is_given_often_and_left_out_often_with_every_other() -> None:
-    said = [some_of(ALL, {"id": str(index)}) for index in range(2000)]
+    said = [some_of(ALL, {"id": str(index)}, "A text") for index in range(2000)]
     assert {controls.kind for controls in said} == {"subject"}
-    assert said == [some_of(ALL, {"id": str(index)}) for index in range(2000)]
-    names = ("length", "tone", "action", "audience", "including")
+    assert said == [some_of(ALL, {"id": str(index)}, "A text") for index in range(2000)]
+    names = ("length", "tone", "action", "audience", "language", "including")
     for one, other in combinations(names, 2):
         pairs = Counter((bool(getattr(c, one)), bool(getattr(c, other))) for c in said)
         assert min(pairs[this, that] for this in (True, False) for that in (True, False)) > 100, (one, other)
+    assert len({str(some_of(ALL, {"id": "1"}, str(text))) for text in range(50)}) > 10
     assert Counter(controls.including for controls in said).keys() == {(), ("cotton",), ("sleeves",)}
 
 

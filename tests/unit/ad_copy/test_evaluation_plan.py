@@ -34,7 +34,7 @@ def test_a_token_is_the_same_text_only_with_one_tokenizer_and_prompt() -> None:
     assert not model("1").reads_like(model("2", fields=("brand", "price")))
 
 
-@pytest.mark.parametrize("changed", ["model", "against", "rows", "seed", "dataset"])
+@pytest.mark.parametrize("changed", ["model", "against", "rows", "seed", "dataset", "ads", "placements"])
 def test_anything_that_decides_the_figures_makes_another_evaluation(tmp_path: Path, changed: str) -> None:
     dataset = write_prepared(tmp_path, rows=20)
 
@@ -45,7 +45,12 @@ def test_anything_that_decides_the_figures_makes_another_evaluation(tmp_path: Pa
             dataset=write_prepared(tmp_path, rows=20, seed=6) if other == "dataset" else dataset,
             records=[],
             left_out=0,
-            settings=EvaluateSettings(rows=4 if other == "rows" else 0, seed=4 if other == "seed" else 17),
+            settings=EvaluateSettings(
+                rows=4 if other == "rows" else 0,
+                seed=4 if other == "seed" else 17,
+                ad_products=4 if other == "ads" else 50,
+                ad_placements=["meta"] if other == "placements" else ["google_rsa"],
+            ),
         )
 
     assert plan().key == plan().key

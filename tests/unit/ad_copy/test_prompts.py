@@ -95,10 +95,10 @@ def test_a_prompt_of_little(record: Record, source: str) -> None:
 
 
 def test_a_prompt_says_what_is_wanted() -> None:
-    wanted = Controls("headline", "short", "warm", False, "women", ("soft cotton", "size 8"))
+    wanted = Controls("headline", "short", "warm", False, "women", "en", ("soft cotton", "size 8"))
     made = prompt({"product_name": "Nike 8", "brand": "Nike"}, PROMPT_FIELDS, wanted, name=False)
     assert made.source == (
-        "write: headline, short, warm, no action, for women, with soft cotton, with size <n1>"
+        "write: headline, short, warm, no action, for women, in en, with soft cotton, with size <n1>"
         " | product: <brand> <n1> | brand: <brand>"
     )
     assert made.slots == {"<brand>": "Nike", "<n1>": "8"}

@@ -19,6 +19,7 @@ KURTA: Record = {
     "brand": "Aera",
     "price": "1299",
     "attributes": "length 90 cm",
+    "link": "https://shop.example/p/88",
     "ad": "Aera Red Kurta, 90 cm long, only 1,299.00",
     "target": "Aera Red Kurta, 90 cm long, only 1,299.00",
     "target_field": "ad",
@@ -142,6 +143,7 @@ def test_a_reference_without_slots_counts_for_nothing() -> None:
         ("only 1298", 1),
         ("90.0 cm for 1 299", 2),
         ("offer 77", 1),  # an id is no fact about the product
+        ("offer 88", 1),  # nor is its address
         ("version 1.2.3", 1),
         ("soft", 0),
         ("T20 shirt", 1),

@@ -54,6 +54,7 @@ def test_a_shortened_text_is_a_start_of_the_text_in_whole_words(text: str, limit
 
 
 @given(TEXTS, LIMITS)
+@example("“soft” Red", 6)
 def test_shortening_twice_changes_nothing(text: str, limit: int) -> None:
     short = shorten(text, limit)
     assert shorten(short, limit) == short

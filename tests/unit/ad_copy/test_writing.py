@@ -12,8 +12,9 @@ import ray.util
 from ray.exceptions import ActorDiedError, RayError, RayTaskError
 
 from adcraft.ad_copy import evaluation
-from adcraft.ad_copy.writing import Crew, Written, write_all
-from adcraft.errors import BundleError, ClusterError
+from adcraft.ad_copy.copywriting.brief import Brief
+from adcraft.ad_copy.writing import Crew, Written, write_ads, write_all
+from adcraft.errors import BriefError, BundleError, ClusterError
 from adcraft.settings import EvaluateSettings
 
 SETTINGS = EvaluateSettings(batch_size=10)
@@ -39,8 +40,12 @@ class FakeRay:
             def __init__(self, writers: list[int]) -> None:
                 assert writers == [1, 2]
 
-            def map(self, *_: object) -> Any:
-                yield Written(copies=["a"])
+            def map(self, ask: Any, batches: Any) -> Any:
+                writer = SimpleNamespace(
+                    write=SimpleNamespace(remote=lambda _: Written(copies=["a"])),
+                    advertise=SimpleNamespace(remote=lambda jobs: [brief.placement for _, brief in jobs]),
+                )
+                yield from (ask(writer, batch) for batch in batches)
                 if fault:
                     raise fault
 
@@ -99,8 +104,26 @@ def test_both_models_are_written_for_by_as_many(monkeypatch: pytest.MonkeyPatch)
 
 def test_writers_are_restarted_and_end_with_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeRay(monkeypatch, None)
-    assert write().copies == ["a"]
+    assert write().copies == ["a", "a"]  # two batches
     assert fake.options == {"num_cpus": 1, "max_restarts": 3, "max_task_retries": 3}
+    assert fake.killed == [1, 2]
+
+
+def test_ads_come_in_the_order_of_their_briefs(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeRay(monkeypatch, None)
+    names = [f"placement {number}" for number in range(25)]
+    jobs: Any = [({}, Brief(name)) for name in names]
+    ads: list[Any] = write_ads(BUNDLE, jobs, SETTINGS, Crew(2, 1), "ad_copy version 2")
+    assert ads == names
+    assert fake.killed == [1, 2]
+
+
+def test_a_brief_that_can_not_be_met_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeRay(monkeypatch, None)
+    refusal: Any = BriefError("The tone 'grim' is not known.")
+    jobs: Any = [({}, Brief("creative")), ({}, Brief(refusal))]
+    with pytest.raises(BriefError, match="grim"):
+        write_ads(BUNDLE, jobs, SETTINGS, Crew(2, 1), "ad_copy version 2")
     assert fake.killed == [1, 2]
 
 

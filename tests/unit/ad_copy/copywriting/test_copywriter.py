@@ -21,6 +21,7 @@ from adcraft.ad_copy.prompts import finish
 from adcraft.errors import BriefError, SettingsError
 from adcraft.inference.bundle import PromptSettings
 from adcraft.inference.generator import Generation
+from adcraft.inference.lexicon import Lexicon
 from adcraft.workload import Prompt, Record
 
 PLACEMENTS, RULES = shipped_placements(), shipped_rules()
@@ -31,7 +32,7 @@ KURTA: Record = {
     "attributes": "Fabric: soft cotton; Sleeves: long",
     "price": "1299",
 }
-LOOKS = "Red,Printed,Straight,Soft Cotton,Long Sleeves,Ethnic,Easy,Bright,Festive,Light".split(",")
+LOOKS = "Red,Printed,Straight,Soft Cotton,Long Sleeves,Ethnic,Women,Kurta,Aera,Wear".split(",")
 WORDS = "Kurta Wardrobe Mornings Colours Evenings Layers Days Weddings Comfort Grace".split()
 SENTENCES = (
     "{look} {word} for all your plans, by <brand>.",
@@ -50,7 +51,9 @@ class Model:
         answer: Callable[[str, int], str],
         tones: Sequence[str] = ("warm", "plain"),
         tasks: tuple[str, ...] = (),
+        lexicon: Lexicon | None = None,
     ) -> None:
+        self.lexicon = lexicon or Lexicon()
         values = {"tone": tuple(tones)}
         self.prompt = PromptSettings(
             fields=PROMPT_FIELDS, source_tokens=128, target_tokens=64, values=values, tasks=tasks
@@ -58,7 +61,12 @@ class Model:
         self.asked: list[tuple[list[str], int]] = []
         self._answer = answer
 
-    def write(self, prompts: Sequence[Prompt], variants: int) -> list[Generation]:
+    def encode(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        return [[1]] * len(prompts)
+
+    def write(
+        self, prompts: Sequence[Prompt], sources: Sequence[Sequence[int]], variants: int
+    ) -> list[Generation]:
         self.asked.append(([prompt.source for prompt in prompts], variants))
         made = []
         for number, prompt in enumerate(prompts):
@@ -136,6 +144,7 @@ def test_what_is_refused_is_replaced_by_further_candidates() -> None:
     [refused, *_] = made.assets["creative"].refused
     assert refused.text == "The best kurta, now 50% off!"
     assert {"discount", "superlative"} <= refused.verdict.rules
+    assert made.assets["creative"].candidates == {refused.verdict.rules: 1, frozenset(): 7}
 
 
 def test_safe_texts_stand_in_and_are_marked() -> None:
@@ -243,3 +252,60 @@ def test_limits_hold_for_every_product_and_whatever_the_model_writes(
         for text in copy.texts:
             assert text.text
             assert PLACEMENTS.named(placement).fits(name, text.text)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"product_name": "A" * 40 + " Kurta", "brand": "Aera"},
+        {"product_name": "Kurta " * 49, "brand": "Aera"},
+        {"product_name": "فستان أحمر طويل من القطن", "brand": "أيرا", "category": "ملابس"},
+        {"product_name": "赤いコットンのワンピース 長袖", "brand": "アエラ", "category": "服"},
+        {"product_name": "Kurta 💃 Dance 🎉", "brand": "Aera"},
+        {
+            "product_name": "K",
+            "brand": "",
+            "category": "",
+            "attributes": "",
+            "description": "",
+            "price": None,
+        },
+        {"product_name": "Kurta {brand} <brand> %s", "brand": "<n1>"},
+        {"product_name": "Kurta", "description": "Soft and red. " * 20_000},
+    ],
+    ids="long-word long-name right-to-left cjk emoji empty braces long-description".split(),
+)
+@pytest.mark.parametrize("placement", sorted(PLACEMENTS.placements))
+def test_awkward_products_have_texts_that_fit_and_spoil_no_others(record: Record, placement: str) -> None:
+    jobs = [(KURTA, Brief(placement)), (record, Brief(placement)), (KURTA, Brief(placement))]
+    first, made, last = written(Model(many), *jobs)
+    limits = PLACEMENTS.named(placement)
+    for other in (first, last):
+        assert isinstance(other, Ad)
+        assert all(copy.texts for copy in other.assets.values())
+    assert isinstance(made, Ad)
+    for name, copy in made.assets.items():
+        assert all(limits.fits(name, text.text) for text in copy.texts), (name, copy.texts)
+        assert all(text.text.strip() for text in copy.texts)
+
+
+def test_the_tone_of_the_record_comes_first_and_others_when_it_is_not_enough() -> None:
+    model = Model(lambda source, number: f"Red Kurta {number}")
+    ad(model, Brief("google_rsa"), {**KURTA, "tone": "plain"})
+    asked = [source for prompts, _ in model.asked for source in prompts if "write: headline" in source]
+    tones = ["plain" if ", plain" in source else "warm" if ", warm" in source else "" for source in asked]
+    assert tones[:7] == ["plain"] * 7
+    assert "warm" in tones[7:]
+    model = Model(many)
+    ad(model, Brief("google_rsa", tone="plain"), {**KURTA, "tone": "warm"})
+    assert all(", warm" not in source for prompts, _ in model.asked for source in prompts)
+
+
+def test_words_that_a_model_can_not_have_learnt_are_refused() -> None:
+    lexicon = Lexicon(known=frozenset({"sleeves"}), drawn={"headline": frozenset({"sleeves"})})
+    model = Model(
+        lambda source, number: f"Red Kurta {['Contor', 'Buttons'][number % 2]} {number}", lexicon=lexicon
+    )
+    copy = ad(model, Brief("google_rsa")).assets["headline"]
+    assert all(text.safe for text in copy.texts)
+    assert all("unknown_word" in refused.verdict.rules for refused in copy.refused)

@@ -20,6 +20,7 @@ PRODUCT = {
     "price": "$49.90",
     "description": "A keyboard with three colour zones, 80 hours of battery, 2 year warranty. Best in class.",
     "attributes": "Connection: USB; Size: M",
+    "link": "https://shop.example/p/4711?colours=5",
 }
 FACTS = Facts.of(PRODUCT, RULES)
 ZERO_WIDTH, CYRILLIC_IE, FULL_WIDTH_S = "\u200b", "\u0435", "\uff33"
@@ -38,6 +39,7 @@ REFUSED = {
         "Four colour zones to play with.",
         "Seventy? No: a hundred hours of battery.",
         "Used by 10,000 players.",
+        "Used by 4711 players.",
     ],
     "unit": [
         "It takes up 60 mm of your desk.",
@@ -227,6 +229,151 @@ def test_the_records_own_spelling_is_no_fault() -> None:
     facts = Facts.of(record, RULES)
     text = "ONLY iPad PRO 2-in-1 FREE, NOW with CLAWS. It is only fair."
     assert check(text, facts, RULES, PLACEMENTS.named("creative"), "creative").passed
+
+
+def findings(text: str, placement: str = "creative", asset: str = "creative", **record: str) -> list[str]:
+    facts = Facts.of({"product_name": "Lamp", "price": "83.90", **record}, RULES)
+    verdict = check(text, facts, RULES, PLACEMENTS.named(placement), asset, Wishes(language="en"))
+    return sorted(verdict.rules)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It's a T-shirt for you",
+        "It\u2019s a V-neck, it\u2019s a U-turn",
+        "She's a B-side kind of person",
+        "Vitamin C a day",
+    ],
+)
+def test_short_words_are_no_letters_set_apart(text: str) -> None:
+    assert findings(text) == []
+
+
+@pytest.mark.parametrize("text", ["f r e e lamp", "F-R-E-E lamp", "W-O-W-what a lamp", "'S A L E' lamp"])
+def test_letters_set_apart_are_found_beside_them(text: str) -> None:
+    assert "spacing" in findings(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Get the Lamp at 83.90", "Lamp"),
+        ("Lamp 83", "Lamp 83"),
+        ("Lamp 8/8D", "Lamp 8/8D"),
+        ("Lamps (size 8)", "Lamp size 8"),
+        ("Fuji XD card", "Fuji XD card"),
+    ],
+)
+def test_numbers_and_names_are_no_emoticons(text: str, name: str) -> None:
+    assert findings(text, "google_rsa", "headline", product_name=name) == []
+
+
+@pytest.mark.parametrize("text", ["A lamp :)", "A lamp 8-)", "A lamp <3", "A lamp XD", "A lamp ;-P"])
+def test_emoticons_are_found_where_none_is_accepted(text: str) -> None:
+    assert "emoji" in findings(text, "google_rsa", "headline")
+
+
+@pytest.mark.parametrize(
+    ("brand", "text"),
+    [
+        ("Merta", "Meet a lamp by Merta"),
+        ("Isdine", "A lamp from Isdine is ready"),
+        ("Yarly", "Early to bed, early to rise"),
+        ("Corton", "Cotton shades of light"),
+        ("Sssss", "Soft light"),
+        ("Puma", "PUMA lamps"),  # as the record's name spells it
+    ],
+)
+def test_common_words_are_no_brand_that_is_misspelt(brand: str, text: str) -> None:
+    assert findings(text, brand=brand, product_name="PUMA Lamp") == []
+
+
+@pytest.mark.parametrize("text", ["Kel trix lamps", "Keltirx lamps", "KELTRIX lamps", "Celtrix", "Kel-trix"])
+def test_a_misspelt_brand_is_found_beside_them(text: str) -> None:
+    assert "brand" in findings(text, brand="Keltrix")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "So light, it balances between two fingers",
+        "Shares the weight between two hands",
+        "It splits the weight between two and makes cleaning simple",
+        "A lamp to break in half",
+        "A thing or two about light",
+        "On cloud nine",
+    ],
+)
+def test_number_words_that_count_nothing_of_the_product(text: str) -> None:
+    assert findings(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Between two and three hours of light",
+        "Charged in half an hour",
+        "Two shades of light",
+        "Lasts nine months",
+        "Two lamps in hand",
+        "Four legs",
+    ],
+)
+def test_number_words_that_are_claims(text: str) -> None:
+    assert "number" in findings(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("A seal that keeps the heat in", "Lamp"),
+        ("The lamp that locks moisture in", "Lamp"),
+        ("Water Plus", "Water Plus"),
+        ("Lamp (pack of 3)", "Lamp (pack of 3)"),
+        ("Jar B02517(G)", "Jar B02517(G)"),
+        ("a) It glows, b) it fits", "Lamp"),
+        ("Trunks XYTRNK3PCKN377", "Trunks XYTRNK3PCKN377"),
+        ("Lotion PA+++", "Lotion PA+++"),
+        ("Smash V2 Buck Lamp", "Smash V2 Buck Lamp"),
+        ("How this lamp keeps the packed size small", "Lamp"),
+        ("A tree that gives the best seat by the window", "Lamp"),
+        ("Its way to save a trip to the shop", "Lamp"),
+        ("Because you deserve it, it also glows", "Lamp"),
+        ("Up, up and away", "Lamp"),
+    ],
+)
+def test_what_is_often_mistaken_for_a_fault(text: str, name: str) -> None:
+    assert findings(text, product_name=name) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("cut_off", "Keep your desk in"),
+        ("cut_off", "A lamp (pack of lights"),
+        ("cut_off", "The lamp glows plus"),
+        ("number", "Lamp XY2PCK"),
+        ("punctuation", "Lamps ++ lights"),
+        ("size", "Lamps in size small"),
+        ("superlative", "Gives the best light by the window"),
+        ("discount", "Your chance to save big"),
+        ("discount", "A way to save a fortune"),
+        ("repetition", "Light, light lamps"),
+        ("repetition", "It is a a lamp"),
+    ],
+)
+def test_the_fault_itself_is_found(rule: str, text: str) -> None:
+    assert rule in findings(text)
+
+
+def test_a_long_text_may_repeat_a_word_more_often_than_a_short_one() -> None:
+    text = "A glow at home, the glow of work and one soft glow"
+    filler = (
+        "shade cord switch hook bulb base stem plug wall desk shelf stair porch hall room lane gate yard moon"
+    )
+    assert findings(text) == ["repetition"]
+    assert findings(f"{text}: {' and '.join(filler.split())}") == []
 
 
 def test_the_text_that_was_to_be_learnt_is_no_fact() -> None:

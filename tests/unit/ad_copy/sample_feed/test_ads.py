@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from adcraft.ad_copy.phrasing.tones import AD
 from adcraft.ad_copy.sample_feed.catalogue import Kind, catalogue
 from adcraft.ad_copy.sample_feed.products import Product
-from adcraft.ad_copy.sample_feed.tones import AD
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 

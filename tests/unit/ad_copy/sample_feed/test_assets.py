@@ -8,18 +8,18 @@ from random import Random
 import pytest
 
 from adcraft.ad_copy.counting import double_width
+from adcraft.ad_copy.data_files import read_folder
 from adcraft.ad_copy.guardrails.check import check
 from adcraft.ad_copy.guardrails.facts import Facts
 from adcraft.ad_copy.guardrails.rules import shipped_rules
+from adcraft.ad_copy.phrasing.assets import AD_DESCRIPTION, HEADLINE, SUBJECT, Asset, Style
+from adcraft.ad_copy.phrasing.english import Number
+from adcraft.ad_copy.phrasing.lengths import Length
+from adcraft.ad_copy.phrasing.templates import FACTS
+from adcraft.ad_copy.phrasing.tones import Tone, ToneEntry, tones
 from adcraft.ad_copy.placements import shipped_placements
-from adcraft.ad_copy.sample_feed.assets import AD_DESCRIPTION, HEADLINE, SUBJECT, Asset, Style
 from adcraft.ad_copy.sample_feed.catalogue import Kind, catalogue
-from adcraft.ad_copy.sample_feed.data_files import read_folder
-from adcraft.ad_copy.sample_feed.english import Number
-from adcraft.ad_copy.sample_feed.lengths import Length
 from adcraft.ad_copy.sample_feed.products import Product
-from adcraft.ad_copy.sample_feed.templates import FACTS
-from adcraft.ad_copy.sample_feed.tones import Tone, ToneEntry, tones
 
 NUMBERS: tuple[Number, ...] = ("singular", "plural", "mass")
 COLUMNS = {"headline": HEADLINE, "ad_description": AD_DESCRIPTION, "subject": SUBJECT}
@@ -114,7 +114,7 @@ def test_every_template_asks_or_tells_as_it_stands_in_its_file():
 
 
 def test_there_are_many_templates():
-    for tree in read_folder("tones").values():
+    for tree in read_folder("adcraft.ad_copy.phrasing", "tones").values():
         entry = ToneEntry.model_validate(tree)
         for texts, least in ((entry.headlines, 14), (entry.descriptions, 14), (entry.subjects, 12)):
             assert len({*texts.asking, *texts.telling}) >= least

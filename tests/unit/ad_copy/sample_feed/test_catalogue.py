@@ -5,11 +5,11 @@ from random import Random
 import pytest
 from pydantic import ValidationError
 
+from adcraft.ad_copy.data_files import read_folder
+from adcraft.ad_copy.phrasing.english import Number
+from adcraft.ad_copy.phrasing.templates import FACTS
+from adcraft.ad_copy.phrasing.tones import tones
 from adcraft.ad_copy.sample_feed.catalogue import CategoryEntry, catalogue
-from adcraft.ad_copy.sample_feed.data_files import read_folder
-from adcraft.ad_copy.sample_feed.english import Number
-from adcraft.ad_copy.sample_feed.templates import FACTS
-from adcraft.ad_copy.sample_feed.tones import tones
 
 NUMBERS: tuple[Number, ...] = ("singular", "plural", "mass")
 
@@ -68,7 +68,7 @@ def test_an_ad_that_can_not_be_is_refused():
     ],
 )
 def test_a_wrong_entry_is_refused(field: str, value: object):
-    entry = read_folder("categories")["kitchen"]
+    entry = read_folder("adcraft.ad_copy.sample_feed", "categories")["kitchen"]
     entry["products"][0][field] = value
     with pytest.raises(ValidationError, match=field):
         CategoryEntry.model_validate(entry)

@@ -1,7 +1,7 @@
 import pytest
 
-from adcraft.ad_copy.sample_feed import english
-from adcraft.ad_copy.sample_feed.templates import variants
+from adcraft.ad_copy.phrasing import english
+from adcraft.ad_copy.phrasing.templates import variants
 
 
 @pytest.mark.parametrize(

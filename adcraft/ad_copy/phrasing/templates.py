@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from adcraft.ad_copy.sample_feed.english import Number, finite
+from adcraft.ad_copy.phrasing.english import Number, finite
 
+Facts = Mapping[str, str]
+"""Name of a template's field -> text."""
 FACTS = frozenset(
     "brand brands title noun a_noun short look_noun a_look_noun size figure figure_name price use1 use2 "
     "f1 f1_bare f1_does does1 do1 f2 f2_bare f2_does does2 do2 d1 d2 d3".split()

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adcraft.ad_copy.sample_feed.assets import AD_DESCRIPTION, HEADLINE, SUBJECT, Asset, AssetEntry, asset
-from adcraft.ad_copy.sample_feed.catalogue import Facts
-from adcraft.ad_copy.sample_feed.data_files import read_folder
-from adcraft.ad_copy.sample_feed.draws import Draw, pick
-from adcraft.ad_copy.sample_feed.english import Number, sentence_case
-from adcraft.ad_copy.sample_feed.lengths import Length
-from adcraft.ad_copy.sample_feed.templates import Sentence, variants
+from adcraft.ad_copy.data_files import read_folder
+from adcraft.ad_copy.fields import Kind
+from adcraft.ad_copy.phrasing.assets import AD_DESCRIPTION, HEADLINE, SUBJECT, Asset, AssetEntry, asset
+from adcraft.ad_copy.phrasing.draws import Draw, pick
+from adcraft.ad_copy.phrasing.english import Number, sentence_case
+from adcraft.ad_copy.phrasing.lengths import Length
+from adcraft.ad_copy.phrasing.templates import FACTS, Facts, Sentence, variants
 
 AD = Length(60, 158)
 
@@ -76,14 +76,22 @@ class Tone:
         Raises:
             ValueError: no sentence fits these facts: they are too long, or too short.
         """
-        text = AD.first(self._candidates(facts, draw))
+        text = self.find("body", facts, draw)
         if text is None:
             raise ValueError(f"No {self.name} ad of {AD} for {dict(facts)}.")
-        return sentence_case(text)
+        return text
+
+    def find(self, kind: Kind, facts: Facts, draw: Draw) -> str | None:
+        """A text of the kind, a body being an ad; None where no sentence fits."""
+        if kind != "body":
+            assets = {"headline": self.headlines, "description": self.descriptions, "subject": self.subjects}
+            return assets[kind].find(facts, draw)
+        text = AD.first(self._candidates(facts, draw)) if self.leads else None
+        return text and sentence_case(text)
 
     def _candidates(self, facts: Facts, draw: Draw) -> Iterator[str]:
         while True:
-            hooked = draw() < _HOOK_SHARE
+            hooked = draw() < _HOOK_SHARE and bool(self.hooks)
             opening = pick(pick(self.hooks if hooked else self.leads, draw), draw)
             first = opening.text.format_map(facts)
             yield f"{first} {pick(pick(opening.seconds, draw), draw).format_map(facts)}"
@@ -92,38 +100,60 @@ class Tone:
 
 
 @functools.cache
-def tones(number: Number) -> tuple[Tone, ...]:
+def tones(
+    number: Number, known: frozenset[str] = FACTS, about: frozenset[str] = frozenset()
+) -> tuple[Tone, ...]:
     """Every tone, for products of this number, in the order of the files' names.
+
+    Args:
+        number: of the product.
+        known: fields of ``templates.FACTS`` that can be filled in; sentences with others are left out.
+            about: fields of which each short text has to have one, where not empty.
 
     Raises:
         pydantic.ValidationError: a file of ``tones`` is not as ``ToneEntry`` says.
         ValueError: a template has a field that no row fills in.
     """
-    entries = read_folder("tones").items()
-    return tuple(_tone(name, ToneEntry.model_validate(tree), number) for name, tree in entries)
+    return tuple(_tone(name, entry, number, known, about) for name, entry in _entries().items())
 
 
-def _tone(name: str, entry: ToneEntry, number: Number) -> Tone:
+def tone_names() -> tuple[str, ...]:
+    """Of all tones, in the order of the files' names."""
+    return tuple(_entries())
+
+
+@functools.cache
+def _entries() -> dict[str, ToneEntry]:
+    files = read_folder("adcraft.ad_copy.phrasing", "tones")
+    return {name: ToneEntry.model_validate(tree) for name, tree in files.items()}
+
+
+def _tone(name: str, entry: ToneEntry, number: Number, known: frozenset[str], about: frozenset[str]) -> Tone:
     hooks, leads, closes = (
-        [variants(template, number) for template in templates]
+        [group for template in templates if (group := _of_known(template, number, known))]
         for templates in (entry.hooks, entry.leads, entry.closes)
     )
     return Tone(
         name,
         hooks=_openings(hooks, leads),
         leads=_openings(leads, closes),
-        headlines=asset(name, HEADLINE, entry.headlines, number),
-        descriptions=asset(name, AD_DESCRIPTION, entry.descriptions, number),
-        subjects=asset(name, SUBJECT, entry.subjects, number),
+        headlines=asset(name, HEADLINE, entry.headlines, number, known, about),
+        descriptions=asset(name, AD_DESCRIPTION, entry.descriptions, number, known, about),
+        subjects=asset(name, SUBJECT, entry.subjects, number, known, about),
     )
 
 
 _Groups = Sequence[Sequence[Sentence]]
 
 
+def _of_known(template: str, number: Number, known: frozenset[str]) -> tuple[Sentence, ...]:
+    return tuple(sentence for sentence in variants(template, number) if sentence.fields <= known)
+
+
 def _openings(firsts: _Groups, seconds: _Groups) -> tuple[tuple[Opening, ...], ...]:
     groups = ([Opening(first.text, _after(first, seconds)) for first in group] for group in firsts)
-    return tuple(tuple(opening for opening in group if opening.seconds) for group in groups)
+    paired = (tuple(opening for opening in group if opening.seconds) for group in groups)
+    return tuple(group for group in paired if group)
 
 
 def _after(first: Sentence, seconds: _Groups) -> tuple[tuple[str, ...], ...]:

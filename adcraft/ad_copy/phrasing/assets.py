@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adcraft.ad_copy.sample_feed.catalogue import Facts
-from adcraft.ad_copy.sample_feed.draws import Draw, pick
-from adcraft.ad_copy.sample_feed.english import Number, headline_case, sentence_case
-from adcraft.ad_copy.sample_feed.lengths import Length
-from adcraft.ad_copy.sample_feed.templates import variants
+from adcraft.ad_copy.phrasing.draws import Draw, pick
+from adcraft.ad_copy.phrasing.english import Number, headline_case, sentence_case
+from adcraft.ad_copy.phrasing.lengths import Length
+from adcraft.ad_copy.phrasing.templates import FACTS, Facts, variants
 
 _ASKING_SHARE = 1 / 3
 # How often a text of the drawn third is looked for, before one of any allowed length will do.
@@ -70,24 +69,45 @@ class Asset:
         Raises:
             ValueError: no sentence fits these facts: they are too long, or too short.
         """
+        text = self.find(facts, draw)
+        if text is None:
+            raise ValueError(f"No {self.tone} {self.style.name} of {self.style.length} for {dict(facts)}.")
+        return text
+
+    def find(self, facts: Facts, draw: Draw) -> str | None:
+        """Likewise; None where no sentence fits."""
         length = self.style.length
-        candidates = _candidates(self.asking if draw() < _ASKING_SHARE else self.telling, facts, draw)
+        sentences = self.asking if draw() < _ASKING_SHARE else self.telling
+        if not sentences:
+            return None
+        candidates = _candidates(sentences, facts, draw)
         third = pick(length.thirds, draw)
         text = third.first(candidates, _ATTEMPTS_AT_THIRD) or length.first(candidates)
-        if text is None:
-            raise ValueError(f"No {self.tone} {self.style.name} of {length} for {dict(facts)}.")
-        return self.style.case(text)
+        return text and self.style.case(text)
 
 
-def asset(tone: str, style: Style, entry: AssetEntry, number: Number) -> Asset:
-    """What ``entry`` says, ready to write for products of this number.
+def asset(
+    tone: str,
+    style: Style,
+    entry: AssetEntry,
+    number: Number,
+    known: frozenset[str] = FACTS,
+    about: frozenset[str] = frozenset(),
+) -> Asset:
+    """What ``entry`` says, ready to write for products of this number; ``known`` and ``about`` as ``tones``
+    has them.
 
     Raises:
         ValueError: a template has a field that no row fills in.
     """
 
     def sentences(templates: list[str]) -> Sequence[str]:
-        return tuple(s.text for template in templates for s in variants(template, number, style.stop))
+        return tuple(
+            sentence.text
+            for template in templates
+            for sentence in variants(template, number, style.stop)
+            if sentence.fields <= known and (not about or sentence.fields & about)
+        )
 
     return Asset(tone, style, asking=sentences(entry.asking), telling=sentences(entry.telling))
 

@@ -1,4 +1,4 @@
-"""The YAML files of this package, wherever it is installed."""
+"""The YAML files of a package, wherever it is installed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import yaml
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read_folder(name: str) -> dict[str, Any]:
+def read_folder(package: str, name: str) -> dict[str, Any]:
     """Stem -> parsed content of each YAML file of a folder, in the order of their names."""
-    files = {file.name: file for file in (resources.files(__package__) / name).iterdir()}
+    files = {file.name: file for file in (resources.files(package) / name).iterdir()}
     names = sorted(file for file in files if file.endswith(".yaml"))
     return {file.removesuffix(".yaml"): _parse(files[file]) for file in names}
 
 
-def read_file(name: str) -> Any:
+def read_file(package: str, name: str) -> Any:
     """The parsed content of one YAML file."""
-    return _parse(resources.files(__package__) / name)
+    return _parse(resources.files(package) / name)
 
 
 def _parse(file: Traversable) -> Any:
