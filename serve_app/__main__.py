@@ -1,6 +1,8 @@
 """Serve the champion over HTTP, in the foreground, until Ctrl-C.
 
 python -m serve_app [--config FILE] [--set KEY=VALUE ...]
+python -m serve_app keys --help      create, list and revoke API keys
+python -m serve_app capacity --help  measure what a replica can do, and scale by it
 """
 
 from __future__ import annotations
@@ -16,8 +18,17 @@ from adcraft.settings import load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve. Returns the process's exit code."""
-    parsed = _parser().parse_args(arguments)
+    """Serve, see to the API keys, or measure. Returns the process's exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["keys"]:
+        from serve_app.keys import keys_command
+
+        return keys_command.main(given[1:])
+    if given[:1] == ["capacity"]:
+        from serve_app.scaling import capacity_command
+
+        return capacity_command.main(given[1:])
+    parsed = _parser().parse_args(given)
     console.log_to_stderr(parsed.debug)
     return console.run("serve_app", "serve", parsed.debug, lambda: _run(parsed))
 
@@ -34,12 +45,7 @@ def _run(parsed: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m serve_app",
-        description=__doc__,
-        epilog=console.EXIT_CODES_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = console.Parser(prog="python -m serve_app", description=__doc__)
     parser.add_argument("--version", action="version", version=f"adcraft {__version__}")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings as YAML")
     parser.add_argument(

@@ -31,12 +31,32 @@ class ServeArgs(Strict):
             raise ValueError(
                 f"serve.{found[0]} = {serve[found[0]]!r} has no effect here; set http_options.{found[0]}"
             )
+        if isinstance(serve, Mapping) and "proxy" in serve:
+            raise ValueError(
+                f"serve.proxy = {serve['proxy']!r} has no effect here; it is chosen where Ray is started: "
+                "python -m cluster.local --proxy"
+            )
         return tree
 
     @property
     def models(self) -> Path:
         """Folder that bundles are fetched into."""
         return Path(self.home) / "models"
+
+    @property
+    def last_good_file(self) -> Path:
+        """Which model answered last."""
+        return Path(self.home) / "serving" / f"{self.tracking.model}-{self.serve.alias.strip()}.json"
+
+    @property
+    def keys_file(self) -> Path:
+        """Where the API keys are, or would be."""
+        return Path(self.home) / Path(self.serve.keys or "keys.json").expanduser()
+
+    @property
+    def access_log_file(self) -> Path | None:
+        """What the access log is written to; None is standard error."""
+        return Path(self.home) / Path(self.serve.access_log).expanduser() if self.serve.access_log else None
 
     def resolved(self, environment: Mapping[str, str] = os.environ) -> ServeArgs:
         """With ``home`` and ``tracking.uri`` filled in from the environment, where they were empty."""

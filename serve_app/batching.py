@@ -1,122 +1,281 @@
-"""A micro-batcher: the batch is formed at the moment when the engine becomes free.
+"""The batcher: prompts of all requests in one line, and a batch formed at the moment when the engine is free.
 
 ``@serve.batch`` forms a batch and then waits for the engine, so what arrives meanwhile has to wait
-for the next one: 10 requests/s where this makes 25 on the same engine.
+for the next one: 10 requests/s where this makes 25 on the same engine. What is batched here are prompts,
+not requests: the second round of one ad shares an engine call with the first of another.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
-Item = TypeVar("Item")
+from serve_app.line import Line, Place
+
+log = logging.getLogger("ray.serve")
+
 Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+class Ask(Protocol):
+    """A prompt. Those of one ``variants`` can share an engine call."""
+
+    @property
+    def variants(self) -> int:
+        """Texts to write."""
+        ...
+
+    @property
+    def tokens(self) -> int:
+        """That it takes of the budget of an engine call."""
+        ...
+
+
+AskT = TypeVar("AskT", bound=Ask)
+AskIn_contra = TypeVar("AskIn_contra", bound=Ask, contravariant=True)
+AskOut_co = TypeVar("AskOut_co", bound=Ask, covariant=True)
+
+
+class Work(Protocol[AskOut_co, Result_co]):
+    """A request at work: :meth:`asks` until there are none, then :meth:`ad`."""
+
+    def asks(self) -> Sequence[AskOut_co]:
+        """The prompts of the next round, when all of the last one were answered."""
+        ...
+
+    def ad(self) -> Result_co:
+        """What came of it."""
+        ...
+
+
+class Writer(Protocol[AskIn_contra]):
+    """What a model's engine does. Blocking."""
+
+    def answer(self, asks: Sequence[AskIn_contra]) -> object:
+        """Answer all of them in one engine call."""
+        ...
+
+
+class LateError(Exception):
+    """The time of a request was over before its last prompt was answered."""
 
 
 @dataclass(frozen=True)
-class _Waiting(Generic[Item, Result]):
-    item: Item
-    kind: Hashable
-    future: asyncio.Future[Result]
+class EngineCall:
+    """One call of an engine, for the metrics.
 
-
-class MicroBatcher(Generic[Item, Result]):
-    """Collects items while the engine is busy, and runs them together when it is free.
-
-    The engine runs in one thread, so the event loop stays free. Belongs to one event loop.
+    Attributes:
+        asks: prompts in it.
+        tokens: of the budget.
+        waited_s: how long the one that waited longest had waited.
+        took_s: how long the call took.
     """
+
+    asks: int
+    tokens: int
+    waited_s: float
+    took_s: float
+
+
+@dataclass(eq=False)
+class _Request(Generic[AskT, Result]):
+    """A request in the house."""
+
+    work: Work[AskT, Result]
+    writer: Writer[AskT]
+    future: asyncio.Future[Result]
+    turn: float
+    deadline: float
+    unanswered: int = 0
+
+
+@dataclass
+class _Outcome(Generic[AskT, Result]):
+    """What came of an engine call for one request: more prompts, or a result, or a fault."""
+
+    asks: Sequence[AskT] = ()
+    result: list[Result] = field(default_factory=list)
+    error: Exception | None = None
+
+
+class Batcher(Generic[AskT, Result]):
+    """Runs one engine call at a time, in a thread, so that the event loop stays free. Belongs to one loop."""
 
     def __init__(
         self,
-        run: Callable[[Sequence[Item]], Sequence[Result]],
         *,
-        max_items: int,
-        kind: Callable[[Item], Hashable] = lambda _: None,
+        max_tokens: int,
+        patience_s: float = 2.0,
+        noted: Callable[[EngineCall], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Build an idle batcher.
 
         Args:
-            run: the engine; blocking; one result for each item, in order.
-            max_items: in one engine call.
-            kind: only items of one kind share an engine call.
+            max_tokens: in one engine call, read and written at most; a larger prompt goes alone.
+            patience_s: a request that is not urgent lets those pass that come so much later.
+            noted: told of each engine call.
+            clock: seconds.
         """
-        self._run = run
-        self._max_items = max_items
-        self._kind = kind
-        self._waiting: deque[_Waiting[Item, Result]] = deque()
+        self._line: Line[tuple[_Request[AskT, Result], AskT]] = Line(max_tokens)
+        self._patience_s = patience_s
+        self._noted = noted
+        self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._worker: asyncio.Task[None] | None = None
         self._busy_since: float | None = None
+        self._requests: set[_Request[AskT, Result]] = set()
 
     @property
     def waiting(self) -> int:
-        """Items that wait for the engine."""
-        return sum(not entry.future.done() for entry in self._waiting)
+        """Prompts that wait for the engine."""
+        return len(self._line)
+
+    @property
+    def requests(self) -> int:
+        """Requests in the house."""
+        return len(self._requests)
 
     @property
     def busy_s(self) -> float:
         """How long the present engine call has run; 0 when the engine is free."""
-        return 0.0 if self._busy_since is None else time.monotonic() - self._busy_since
+        return 0.0 if self._busy_since is None else self._clock() - self._busy_since
 
-    async def submit(self, item: Item) -> Result:
-        """Run one item with whatever else waits. A caller that is cancelled leaves the queue.
+    async def submit(
+        self,
+        writer: Writer[AskT],
+        work: Work[AskT, Result],
+        *,
+        timeout_s: float = float("inf"),
+        urgent: bool = True,
+    ) -> Result:
+        """Do one piece of work together with whatever else waits. A caller that is cancelled leaves the line.
+
+        Args:
+            writer: the model that is to do it.
+            work: whose prompts are to be answered.
+            timeout_s: after which the caller does not want it any more.
+            urgent: False lets urgent ones pass, though not for ever.
 
         Raises:
-            Exception: what the engine raised for this very item.
+            LateError: its time was over.
+            Exception: what the engine raised for this very piece.
         """
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(item, self._kind(item), future))
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
-        return await future
+        now = self._clock()
+        request: _Request[AskT, Result] = _Request(
+            work,
+            writer,
+            asyncio.get_running_loop().create_future(),
+            turn=now if urgent else now + self._patience_s,
+            deadline=now + timeout_s,
+        )
+        self._requests.add(request)
+        try:
+            self._queue(request, work.asks())
+            if not request.unanswered:
+                return work.ad()
+            if self._worker is None or self._worker.done():
+                self._worker = asyncio.create_task(self._run())
+            return await request.future
+        finally:
+            self._requests.discard(request)
+            request.future.cancel()  # what still waits of it is passed over
 
     def close(self) -> None:
         """Let the engine's thread end after its present call."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _work(self) -> None:
-        while batch := self._take():
-            await self._serve(batch)
+    def _queue(self, request: _Request[AskT, Result], asks: Sequence[AskT]) -> None:
+        request.unanswered = len(asks)
+        now = self._clock()
+        for ask in asks:
+            self._line.add(
+                Place((request, ask), (id(request.writer), ask.variants), ask.tokens, request.turn, now)
+            )
 
-    def _take(self) -> list[_Waiting[Item, Result]]:
-        """The longest waiting item, and those of its kind; the others keep their place."""
-        batch: list[_Waiting[Item, Result]] = []
-        others: list[_Waiting[Item, Result]] = []
-        while self._waiting and len(batch) < self._max_items:
-            entry = self._waiting.popleft()
-            if entry.future.done():
-                continue
-            (batch if not batch or entry.kind == batch[0].kind else others).append(entry)
-        self._waiting.extendleft(reversed(others))
-        return batch
+    def _is_wanted(self, waiting: tuple[_Request[AskT, Result], AskT]) -> bool:
+        request = waiting[0]
+        if not request.future.done() and self._clock() >= request.deadline:
+            request.future.set_exception(LateError())
+        return not request.future.done()
 
-    async def _serve(self, batch: list[_Waiting[Item, Result]]) -> None:
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while places := self._line.take(self._is_wanted):
+            batch = [place.item for place in places]
+            for request, _ in batch:
+                request.unanswered -= 1
+            began = self._busy_since = self._clock()
+            try:
+                outcomes = await loop.run_in_executor(self._thread, _answer, batch)
+            finally:
+                self._busy_since = None
+            took_s = self._clock() - began
+            for request, outcome in outcomes.items():
+                self._settle(request, outcome)
+            self._note(
+                EngineCall(
+                    asks=len(batch),
+                    tokens=sum(place.tokens for place in places),
+                    waited_s=began - min(place.since for place in places),
+                    took_s=took_s,
+                )
+            )
+
+    def _note(self, call: EngineCall) -> None:
         try:
-            results = await self._call([entry.item for entry in batch])
-        except Exception as error:
-            if len(batch) == 1:
-                if not batch[0].future.done():
-                    batch[0].future.set_exception(error)
-                return
-            for entry in batch:  # one bad item must not fail its neighbours
-                if not entry.future.done():
-                    await self._serve([entry])
+            self._noted(call)
+        except Exception:  # what is only counted must hold nobody up
+            log.exception("an engine call could not be counted")
+
+    def _settle(self, request: _Request[AskT, Result], outcome: _Outcome[AskT, Result]) -> None:
+        if request.future.done():
             return
-        for entry, result in zip(batch, results, strict=True):
-            if not entry.future.done():
-                entry.future.set_result(result)
+        if outcome.error:
+            request.future.set_exception(outcome.error)
+        elif outcome.result:
+            request.future.set_result(outcome.result[0])
+        else:
+            self._queue(request, outcome.asks)
 
-    async def _call(self, items: list[Item]) -> list[Result]:
-        self._busy_since = time.monotonic()
-        try:
-            results = await asyncio.get_running_loop().run_in_executor(self._thread, self._run, items)
-        finally:
-            self._busy_since = None
-        if len(results) != len(items):
-            raise RuntimeError(f"The engine gave {len(results)} results for {len(items)} items.")
-        return list(results)
+
+def _answer(
+    batch: Sequence[tuple[_Request[AskT, Result], AskT]],
+) -> dict[_Request[AskT, Result], _Outcome[AskT, Result]]:
+    """In the engine's thread: one engine call, and what follows from it for the requests that have all of
+    their answers now. One that fails does not fail the others.
+    """
+    errors: dict[_Request[AskT, Result], Exception] = {}
+    writer = batch[0][0].writer
+    try:
+        writer.answer([ask for _, ask in batch])
+    except Exception as error:
+        if len(batch) == 1:
+            errors[batch[0][0]] = error
+        else:
+            for request, ask in batch:
+                try:
+                    writer.answer([ask])
+                except Exception as own:
+                    errors[request] = own
+    outcomes: dict[_Request[AskT, Result], _Outcome[AskT, Result]] = {}
+    for request in dict.fromkeys(request for request, _ in batch):
+        if request in errors:
+            outcomes[request] = _Outcome(error=errors[request])
+        elif not request.unanswered:
+            outcomes[request] = _next(request.work)
+    return outcomes
+
+
+def _next(work: Work[AskT, Result]) -> _Outcome[AskT, Result]:
+    try:
+        asks = work.asks()
+        return _Outcome(asks=asks) if asks else _Outcome(result=[work.ad()])
+    except Exception as error:  # of this request alone; it is raised where the request waits
+        return _Outcome(error=error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
 import logging
 import re
@@ -12,18 +13,25 @@ from collections.abc import Iterator
 from typing import Any
 
 from adcraft.console import print_line
-from adcraft.errors import ClusterError, SettingsError
+from adcraft.errors import BundleError, ClusterError, SettingsError, TrackingError
 from adcraft.inference.bundle import open_bundle
-from adcraft.registry import Registry
-from adcraft.settings import ServeSettings, Settings
+from adcraft.settings import Settings
+from cluster.ingress_drain import drain_haproxy
+from cluster.ingress_proxy import haproxy_in_use, proxy_variables
 from cluster.ports import is_free
 from cluster.session import ray_session
 from serve_app.args import ServeArgs
+from serve_app.keys.exposure import check_keys
+from serve_app.models.fetching import bundle_at_hand
+from serve_app.models.registry_watch import RegistryWatch
+from serve_app.scaling.scaling_check import check_cpus
+from serve_app.scaling.scaling_plan import plan_scaling
 
 log = logging.getLogger("serve_app")
 
 APPLICATION = "adcraft"
 _FIRST_ANSWER_S = 60.0
+_EVERYWHERE = "0.0.0.0"  # noqa: S104
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception)\S*: (.+)")
 
 
@@ -33,18 +41,21 @@ def serve_until_stopped(settings: Settings) -> None:
     Prints one line of JSON when the application answers.
 
     Raises:
-        SettingsError: the address is not one of this machine alone.
+        SettingsError: the address is none, others reach it and there is no API key, or it can't scale.
         TrackingError, BundleError: there is no such model, or it can't be used.
         ClusterError: the port is taken, or Ray or the application does not start.
     """
-    _check_address(settings.serve)
     args = ServeArgs.of(settings)
-    registry = Registry(args.tracking.uri, args.tracking.model)
-    open_bundle(registry.download(registry.resolve(args.serve.alias), args.models))
-    url = f"http://{settings.serve.host}:{settings.serve.port}"
-    with ray_session(settings), _application(args):
+    _check_address(args)
+    plan_scaling(args)  # the builder says what is unwise
+    _check_model(args)
+    host = "127.0.0.1" if settings.serve.host == _EVERYWHERE else settings.serve.host
+    url = f"http://{host}:{settings.serve.port}"
+    variables = functools.partial(proxy_variables, settings.serve.proxy)
+    with ray_session(settings, variables), _application(args):
         model = _first_answer(url)
         log.info("%s version %s answers at %s", model["name"], model["version"], url)
+        log.info("requests come in through %s", "HAProxy" if haproxy_in_use() else "Serve's own proxy")
         log.info("its documentation is at %s/docs; Ctrl-C stops it", url)
         print_line({"stage": "serve", "ok": True, "url": url, "model": model})
         with contextlib.suppress(KeyboardInterrupt):
@@ -53,21 +64,38 @@ def serve_until_stopped(settings: Settings) -> None:
         log.info("stopping")
 
 
-def _check_address(serve: ServeSettings) -> None:
-    try:
-        here_alone = serve.host == "localhost" or ipaddress.IPv4Address(serve.host).is_loopback
-    except ValueError:
-        here_alone = False
-    if not here_alone:
+def _check_address(args: ServeArgs) -> None:
+    serve = args.serve
+    if serve.host != "localhost" and not _is_ipv4(serve.host):
         raise SettingsError(
-            f"serve.host = {serve.host!r} is not of this machine alone, and there is no authentication yet. "
-            "Use 127.0.0.1."
+            f"serve.host = {serve.host!r} is neither an IPv4 address nor localhost. Use 127.0.0.1 for this "
+            f"machine alone, {_EVERYWHERE} for everybody who reaches it."
         )
-    if not is_free(serve.port):
+    check_keys(args, serve.host)
+    if not is_free(serve.port, serve.host):
         raise ClusterError(
             f"Port {serve.port} on {serve.host} is in use, or may not be used. Stop what listens there, or "
             "choose another: --set serve.port=8001."
         )
+
+
+def _check_model(args: ServeArgs) -> None:
+    """Where a model is known that was good, that one serves instead; the replicas say why."""
+    assignment = RegistryWatch(args).look()
+    version = next(iter(assignment.versions.values()))
+    try:
+        open_bundle(bundle_at_hand(args, version))
+    except (BundleError, TrackingError):
+        if assignment.fallback in (None, version):
+            raise
+
+
+def _is_ipv4(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -83,17 +111,10 @@ def _application(args: ServeArgs) -> Iterator[None]:
             "Ray Serve runs on this cluster already, and this command would stop it at its end. Deploy to "
             "it instead: serve deploy serve_app/serve.local.yaml."
         )
-    needed = args.serve.threads * args.serve.min_replicas
-    there = ray.cluster_resources().get("CPU", 0)
-    if needed > there:
-        raise ClusterError(
-            f"serve.min_replicas {args.serve.min_replicas} times serve.threads {args.serve.threads} is "
-            f"{needed} CPUs, and Ray has {there:g}. Lower them, or raise ray.num_cpus."
-        )
+    for warning in check_cpus(args.serve, ray.cluster_resources().get("CPU", 0)):
+        log.warning(warning)
     try:
-        serve.start(
-            proxy_location="HeadOnly", http_options={"host": args.serve.host, "port": args.serve.port}
-        )
+        _start_serve(args.serve.host, args.serve.port)
         try:
             serve.run(build_app(args), name=APPLICATION, route_prefix="/")
         except RuntimeError as error:
@@ -102,7 +123,22 @@ def _application(args: ServeArgs) -> Iterator[None]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # it is stopping already
+        if left := drain_haproxy(args.serve.request_timeout_s):
+            log.warning("%d requests were not answered in time, and are given up", left)
         serve.shutdown()
+
+
+def _start_serve(host: str, port: int) -> None:
+    from ray import serve
+    from ray.exceptions import RayError
+
+    try:
+        serve.start(proxy_location="HeadOnly", http_options={"host": host, "port": port})
+    except (RayError, RuntimeError) as error:
+        raise ClusterError(
+            f"Serve did not start: {str(error).splitlines()[0]} On a very busy machine its processes take "
+            "longer than it waits for them; start it again."
+        ) from error
 
 
 def _reason() -> str:

@@ -11,8 +11,9 @@ def listen_where_ray_does() -> None:
     """Call it in a replica's constructor, which Serve runs before it opens the replica's own port.
 
     By that port deployments send each other pickles, without a token, and Serve opens it on every
-    interface. Where Ray's node has the loopback address, nobody else needs it. On a cluster, RAY_USE_TLS
-    and a NetworkPolicy guard it. Outside Ray this does nothing.
+    interface. By another, an ingress replica takes requests from HAProxy, on all addresses that HAProxy
+    listens on. Where Ray's node has the loopback address, nobody else needs them. On a cluster, RAY_USE_TLS
+    and a NetworkPolicy guard the first, and keys the second. Outside Ray this does nothing.
     """
     import ray
 
@@ -24,8 +25,15 @@ def listen_where_ray_does() -> None:
     if ipaddress.ip_address(address).is_loopback:
         internals: Any = replica  # Serve 2.60 has no setting for it
         internals.add_port_to_grpc_server = functools.partial(_at, address, internals.add_port_to_grpc_server)
+        internals.start_asgi_http_server = functools.partial(
+            _http_at, address, internals.start_asgi_http_server
+        )
 
 
 def _at(host: str, add_port: Any, server: Any, address: str) -> int:
     port: int = add_port(server, f"{host}:{address.rpartition(':')[2]}")
     return port
+
+
+async def _http_at(host: str, start: Any, app: Any, options: Any, **arguments: Any) -> Any:
+    return await start(app, options.model_copy(update={"host": host}), **arguments)

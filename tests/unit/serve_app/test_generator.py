@@ -1,11 +1,11 @@
-"""The generator replica over a fake registry and a fake model."""
+"""The generator replica over a fake control replica and fake models."""
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, cast
 
 import pytest
 
@@ -14,12 +14,16 @@ from adcraft.ad_copy.copywriting.brief import Brief
 from adcraft.errors import BundleError
 from adcraft.inference.bundle import Bundle, BundleManifest, DatasetReference, PromptSettings, RunReference
 from adcraft.inference.generator import Generation
+from adcraft.inference.lexicon import Lexicon
+from adcraft.metric_names import BATCH_PROMPTS
 from adcraft.registry import ModelVersion
 from adcraft.workload import Prompt
-from serve_app import generator
+from serve_app import generator, heart
 from serve_app.args import ServeArgs
 from serve_app.generator import GeneratorReplica
-from serve_app.messages import Failure, Job
+from serve_app.http.schemas import model_of
+from serve_app.messages import Assignment, Beat, Failure, GeneratorInfo, Job, Outcome, Shelf
+from serve_app.models import loading
 
 VERSION = ModelVersion("ad_copy", "7", ("champion",), "r1", "owl", "runs:/r1/bundle", "5f0e")
 MANIFEST = BundleManifest(
@@ -42,30 +46,40 @@ def texts(outcome: Ad | Failure) -> list[str] | None:
     return None if isinstance(outcome, Failure) else [text.text for text in outcome.assets["creative"].texts]
 
 
-class FakeRegistry:
-    asked: ClassVar[list[tuple[str, str, str]]] = []
+class Control:
+    """Assigns ``assignment``; its beats are kept."""
 
-    def __init__(self, uri: str, model: str) -> None:
-        self._at = (uri, model)
+    def __init__(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+        self.beats: list[Beat] = []
+        self.beat = self
 
-    def resolve(self, alias_or_version: str) -> ModelVersion:
-        self.asked.append((*self._at, alias_or_version))
-        return VERSION
-
-    def download(self, version: ModelVersion, folder: Path) -> Path:
-        return folder / version.version
+    async def remote(self, beat: Beat) -> Assignment:
+        self.beats.append(beat)
+        return self.assignment
 
 
 class FakeModel:
     compute_type = "int8"
     prompt = MANIFEST.prompt
+    lexicon = Lexicon()
 
     def __init__(self) -> None:
         self.batches: list[tuple[list[str], int]] = []
+        self.garbage: set[str] = set()
         self.free = threading.Event()
         self.free.set()
 
-    def write(self, prompts: Sequence[Prompt], variants: int) -> list[Generation]:
+    def encode(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        return [[1]] * len(prompts)
+
+    def smoke(self, bundle: Bundle) -> None:
+        if bundle.path.name in self.garbage:
+            raise BundleError("The model writes nothing.")
+
+    def write(
+        self, prompts: Sequence[Prompt], sources: Sequence[Sequence[int]], variants: int
+    ) -> list[Generation]:
         names = [prompt.slots["<name>"] for prompt in prompts]
         self.batches.append((names, variants))
         assert self.free.wait(10)
@@ -78,9 +92,9 @@ class FakeModel:
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeModel]:
     model = FakeModel()
-    FakeRegistry.asked.clear()
-    monkeypatch.setattr(generator, "Registry", FakeRegistry)
-    monkeypatch.setattr(generator, "open_bundle", lambda path: Bundle(path, MANIFEST))
+    monkeypatch.setattr(loading, "open_bundle", lambda path: Bundle(path, MANIFEST))
+    monkeypatch.setattr(loading, "bundle_at_hand", lambda args, version: args.models / version.version)
+    monkeypatch.setattr(loading, "smoke_test", lambda generator, bundle: model.smoke(bundle))
     monkeypatch.setattr("adcraft.inference.generator.Generator.load", lambda bundle, **options: model)
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")
     yield model
@@ -89,15 +103,33 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeModel]:
 
 def args() -> ServeArgs:
     return ServeArgs.model_validate(
-        {"home": "/h", "tracking": {"uri": "sqlite:////x"}, "serve": {"batch_size": 4}}
+        {"home": "/h", "tracking": {"uri": "sqlite:////x"}, "serve": {"batch_tokens": 400}}
     )
 
 
-def test_replica_warms_up_and_says_what_it_runs(model: FakeModel) -> None:
-    replica = GeneratorReplica(args())
-    assert FakeRegistry.asked == [("sqlite:////x", "ad_copy", "champion")]
-    assert len(model.batches) == 1
-    info = asyncio.run(replica.info())
+async def replica(**aliases: int) -> tuple[GeneratorReplica, Control]:
+    """What Serve does: the constructor is a coroutine."""
+    control = Control(assigned(**(aliases or {"champion": 7})))
+    made = object.__new__(GeneratorReplica)
+    await GeneratorReplica.__init__(made, cast("Any", control), args())
+    return made, control
+
+
+def assigned(**aliases: int) -> Assignment:
+    versions = {alias: replace(VERSION, version=str(number)) for alias, number in aliases.items()}
+    return Assignment(sum(aliases.values()), versions)
+
+
+TIMEOUT_S = 10.0
+
+
+def test_replica_says_what_it_runs(model: FakeModel) -> None:
+    async def scenario() -> GeneratorInfo:
+        made, control = await replica()
+        assert control.beats[0].shelf is None
+        return await made.info()
+
+    info = asyncio.run(scenario())
     assert info.model.model_dump() == {
         "name": "ad_copy",
         "version": "7",
@@ -107,71 +139,152 @@ def test_replica_warms_up_and_says_what_it_runs(model: FakeModel) -> None:
         "artifact_uri": "runs:/r1/bundle",
         "dataset_version": "5f0e",
     }
-    assert (info.engine.compute_type, info.engine.batch_size) == ("int8", 4)
+    assert (info.engine.compute_type, info.engine.batch_tokens) == ("int8", 400)
     assert info.trained.metrics == {"chrf": 61.0}
     assert info.trained.tasks == ["body", "headline", "description", "subject"]
+    assert info.shelf == Shelf("7", ("7",))
     assert {"creative", "google_rsa", "meta"} <= set(info.placements)
 
 
-def test_version_number_is_no_alias(model: FakeModel) -> None:
-    assert generator.provenance(VERSION, "7").alias is None
+def test_version_number_is_no_alias() -> None:
+    assert model_of(VERSION, "7").alias is None
 
 
 def test_one_bad_product_fails_alone(model: FakeModel) -> None:
-    replica = GeneratorReplica(args())
-    jobs = [Job({"product_name": name}) for name in ("Tea", "Bad", "Pot")]
-    reply = asyncio.run(replica.generate(jobs))
-    assert reply.model.version == "7"
-    assert [texts(outcome) for outcome in reply.outcomes] == [["Tea here."], None, ["Pot here."]]
-    assert isinstance(reply.outcomes[1], Failure)
-    assert "chokes" not in reply.outcomes[1].message
+    async def scenario() -> list[Outcome]:
+        made, _ = await replica()
+        jobs = [Job({"product_name": name}) for name in ("Tea", "Bad", "Pot")]
+        return await made.generate(jobs, TIMEOUT_S)
+
+    outcomes = asyncio.run(scenario())
+    assert {outcome.model.version for outcome in outcomes} == {"7"}
+    assert [texts(outcome.result) for outcome in outcomes] == [["Tea here."], None, ["Pot here."]]
+    assert isinstance(outcomes[1].result, Failure)
+    assert "chokes" not in outcomes[1].result.message
+
+
+def failure_of(job: Job, timeout_s: float = TIMEOUT_S, **aliases: int) -> Failure:
+    """Of a job that fails beside one that does not."""
+
+    async def scenario() -> list[Outcome]:
+        made, _ = await replica(**aliases)
+        return await made.generate([job, Job({"product_name": "Pot"})], timeout_s)
+
+    fault, good = asyncio.run(scenario())
+    assert texts(good.result) == (["Pot here."] if timeout_s else None)
+    assert isinstance(fault.result, Failure)
+    return fault.result
 
 
 def test_what_can_not_be_had_fails_alone(model: FakeModel) -> None:
-    replica = GeneratorReplica(args())
-    jobs = [Job({"product_name": "Tea"}, Brief("google_x")), Job({"product_name": "Pot"})]
-    fault, ad = asyncio.run(replica.generate(jobs)).outcomes
-    assert isinstance(fault, Failure)
-    assert (fault.code, fault.status) == ("invalid_request", 422)
-    assert "'google_x' is not known" in fault.message
-    assert texts(ad) == ["Pot here."]
+    failure = failure_of(Job({"product_name": "Tea"}, Brief("google_x")))
+    assert (failure.code, failure.status) == ("invalid_request", 422)
+    assert "'google_x' is not known" in failure.message
 
 
-def test_calls_share_batches_but_not_with_other_placements(model: FakeModel) -> None:
+def test_model_that_nothing_points_to_fails_alone(model: FakeModel) -> None:
+    failure = failure_of(Job({"product_name": "Tea"}, model="3", pinned=True))
+    assert (failure.code, failure.status) == ("unknown_model", 404)
+    assert "champion (version 7)" in failure.message
+
+
+def test_pinned_model_that_can_not_be_loaded_fails_alone(model: FakeModel) -> None:
+    model.garbage = {"8"}
+    failure = failure_of(
+        Job({"product_name": "Tea"}, model="challenger", pinned=True), champion=7, challenger=8
+    )
+    assert (failure.code, failure.status) == ("model_unavailable", 503)
+    assert "writes nothing" in failure.message
+
+
+def test_late_job_is_said_to_be_late(model: FakeModel) -> None:
+    failure = failure_of(Job({"product_name": "Tea"}), timeout_s=0)
+    assert (failure.code, failure.status) == ("timeout", 504)
+
+
+def test_canary_whose_model_can_not_be_loaded_is_written_by_the_champion(model: FakeModel) -> None:
+    async def scenario() -> Outcome:
+        made, _ = await replica(champion=7, challenger=8)
+        [outcome] = await made.generate([Job({"product_name": "Tea"}, model="challenger")], TIMEOUT_S)
+        return outcome
+
+    model.garbage = {"8"}
+    outcome = asyncio.run(scenario())
+    assert texts(outcome.result) == ["Tea here."]
+    assert (outcome.model.version, outcome.model.alias) == ("7", "champion")
+
+
+def test_answer_names_the_model_that_wrote_it_though_another_took_its_place(model: FakeModel) -> None:
     async def scenario() -> None:
-        replica = GeneratorReplica(args())
+        made, control = await replica(champion=7)
         model.batches.clear()
         model.free.clear()
-        first = asyncio.create_task(replica.generate([Job({"product_name": "Tea"})]))
+        asked = asyncio.create_task(made.generate([Job({"product_name": "Tea"})], TIMEOUT_S))
         while not model.batches:
             await asyncio.sleep(0.001)
-        others = [
-            asyncio.create_task(replica.generate([Job({"product_name": name}, Brief(placement, 1))]))
-            for name, placement in (("Pot", "creative"), ("Cup", "x"), ("Jug", "creative"))
-        ]
-        await asyncio.sleep(0.01)
+        control.assignment = assigned(champion=8, previous=7)
+        while made._rack.first.version.version != "8":
+            await asyncio.sleep(0.01)
         model.free.set()
-        await asyncio.gather(first, *others)
+        [outcome] = await asked
+        assert (outcome.model.version, outcome.model.alias) == ("7", "previous")
+        [after] = await made.generate([Job({"product_name": "Tea"})], TIMEOUT_S)
+        assert (after.model.version, after.model.alias) == ("8", "champion")
 
     asyncio.run(scenario())
-    assert model.batches == [(["Tea"], 1), (["Pot", "Jug"], 1), (["Cup", "Cup"], 1)]
+
+
+def test_replica_tells_what_it_has_and_goes_on_when_nobody_hears_it(
+    model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        made, control = await replica()
+        monkeypatch.setattr(heart, "BEAT_S", 0.001)
+        while len(control.beats) < 2:
+            await asyncio.sleep(0.01)
+        assert control.beats[1].shelf == Shelf("7", ("7",))
+
+        async def deaf(beat: Beat) -> Assignment:
+            raise RuntimeError("gone")
+
+        control.remote, hears = deaf, control.remote  # type: ignore[method-assign]
+        await asyncio.sleep(0.02)
+        [outcome] = await made.generate([Job({"product_name": "Tea"})], TIMEOUT_S)
+        assert texts(outcome.result) == ["Tea here."]
+        control.remote = hears  # type: ignore[method-assign]
+        heard = len(control.beats)
+        while len(control.beats) == heard:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(scenario())
+
+
+def test_replica_that_ends_tells_what_it_counted_last(model: FakeModel) -> None:
+    async def scenario() -> None:
+        made, control = await replica()
+        await made.generate([Job({"product_name": "Tea"})], TIMEOUT_S)
+        await made.stop()
+        told = [name for beat in control.beats if beat.delta for name, _ in beat.delta.histograms]
+        assert told.count(BATCH_PROMPTS.name) == 1
+
+    asyncio.run(scenario())
 
 
 def test_replica_with_a_stuck_engine_is_not_healthy(
     model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        replica = GeneratorReplica(args())
-        replica.check_health()
+        made, _ = await replica()
+        made.check_health()
         model.free.clear()
-        task = asyncio.create_task(replica.generate([Job({"product_name": "Tea"})]))
+        task = asyncio.create_task(made.generate([Job({"product_name": "Tea"})], TIMEOUT_S))
         await asyncio.sleep(0.02)
         monkeypatch.setattr(generator, "_STUCK_S", 0.0)
         with pytest.raises(RuntimeError, match="busy with one batch"):
-            replica.check_health()
+            made.check_health()
         model.free.set()
         await task
-        replica.check_health()
+        made.check_health()
 
     asyncio.run(scenario())
 
@@ -180,8 +293,6 @@ def test_bundle_that_was_changed_stops_the_replica(model: FakeModel, monkeypatch
     def refuse(path: Path) -> Bundle:
         raise BundleError(f"{path} was changed.")
 
-    monkeypatch.setattr(generator, "open_bundle", refuse)
-    started = time.monotonic()
+    monkeypatch.setattr(loading, "open_bundle", refuse)
     with pytest.raises(BundleError, match="was changed"):
-        GeneratorReplica(args())
-    assert time.monotonic() - started < 1
+        asyncio.run(replica())

@@ -8,7 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from adcraft.ad_copy.copywriting.brief import Brief
-from serve_app.faults import ApiError
+from serve_app.http.faults import OVERLOADED, ApiError
+from serve_app.messages import Shelf, SwapFault
 from tests.unit.serve_app.fakes import MODEL, TIMEOUT, FakeGenerators
 
 JSON = {"Content-Type": "application/json"}
@@ -24,6 +25,14 @@ def refused(response, status: int, code: str) -> str:
     assert body["error"]["code"] == code
     assert re.fullmatch(r"[0-9a-f]{32}", body["error"]["request_id"])
     return body["error"]["message"]
+
+
+def test_the_registry_is_followed_as_long_as_the_server_runs(
+    client: TestClient, generators: FakeGenerators
+) -> None:
+    with TestClient(client.app):
+        assert generators.started
+    assert not generators.started
 
 
 def test_simplest_call(client: TestClient) -> None:
@@ -42,7 +51,7 @@ def test_simplest_call(client: TestClient) -> None:
                     "characters": 24,
                     "shown_whole": True,
                     "safe": False,
-                    "score": 0.825,
+                    "score": 0.875,
                     "parts": None,
                 }
             ]
@@ -236,7 +245,7 @@ def test_unexpected_fault_has_the_same_shape_and_no_traceback(
 
 def test_model_that_fails_or_writes_nothing(client: TestClient) -> None:
     refused(client.post("/predict", json={"product_name": "broken"}), 500, "internal")
-    refused(client.post("/predict", json={"product_name": "silent"}), 500, "no_copy")
+    refused(client.post("/predict", json={"product_name": "silent"}), 422, "no_copy")
 
 
 def test_batch_has_a_result_for_each_item(client: TestClient) -> None:
@@ -267,7 +276,7 @@ def test_batch_goes_out_in_chunks_that_leave_room(client: TestClient, generators
 def test_batch_that_is_late_gives_up_what_has_not_begun(
     client: TestClient, generators: FakeGenerators, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serve_app.answers._CHUNK_ITEMS", 2)
+    monkeypatch.setattr("serve_app.http.answers._CHUNK_ITEMS", 2)
     generators.fault = TIMEOUT
     body = client.post("/batch_predict", json={"items": [{"product_name": "a"}] * 20}).json()
     assert body["failed"] == 20
@@ -299,7 +308,25 @@ def test_info_says_what_runs(client: TestClient) -> None:
     assert body["limits"]["max_items"] == 20
     assert (body["placements"], body["trained"]["tones"]) == (["creative", "google_rsa"], ["warm"])
     assert set(body["versions"]) == {"adcraft", "ray"}
+    assert body["refused"] is None
     assert client.get("/ready").json() == {"status": "ready", "model": MODEL.model_dump()}
+
+
+def test_info_says_which_model_could_not_take_its_place(
+    client: TestClient, generators: FakeGenerators
+) -> None:
+    generators.shelf = Shelf("3", ("3",), SwapFault("4", "It was changed.", "2026-11-27T06:00:00+00:00"))
+    refusal = client.get("/info").json()["refused"]
+    assert refusal == {"version": "4", "reason": "It was changed.", "at": "2026-11-27T06:00:00+00:00"}
+
+
+def test_whoever_is_turned_away_is_told_when_to_come_back(
+    client: TestClient, generators: FakeGenerators
+) -> None:
+    generators.fault = ApiError(429, OVERLOADED, "Too many requests wait already.")
+    response = client.post("/predict", json={"product_name": "Tea"})
+    refused(response, 429, "overloaded")
+    assert int(response.headers["retry-after"]) >= 1
 
 
 def test_docs_need_no_internet(client: TestClient) -> None:

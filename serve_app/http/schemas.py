@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from adcraft.ad_copy.copywriting.brief import ONE_CREATIVE, PLAIN, Brief
 from adcraft.data.values import VALUE_OF_KIND, cell_text, flatten
+from adcraft.registry import ModelVersion
 from adcraft.workload import Record
-from serve_app.faults import REFUSED, show
+from serve_app.http.faults import REFUSED, show
 
 MAX_VARIANTS = 15
+_MAX_KEYS = 100
 _HIGHEST_PRICE = 1_000_000_000_000
 _PRICE_RULE = "must be a number, or text such as €24.90"
 
@@ -54,7 +56,7 @@ def _refusal(rule: str, value: object) -> PydanticCustomError:
     return PydanticCustomError(REFUSED, "{rule}, and is {value}", {"rule": rule, "value": show(value)})
 
 
-_Name = Annotated[str, BeforeValidator(_required_text, json_schema_input_type=str)]
+_Name = Annotated[str, Field(min_length=1), BeforeValidator(_required_text, json_schema_input_type=str)]
 _Text = Annotated[str | None, BeforeValidator(_text, json_schema_input_type=str | None)]
 _Price = Annotated[str | None, BeforeValidator(_price, json_schema_input_type=str | float | None)]
 _Attributes = Annotated[
@@ -67,6 +69,15 @@ class Strict(BaseModel):
     """Base of all that comes in: unknown keys are refused, ``"5"`` is no number."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_keys(cls, value: Any) -> Any:
+        """A fault for each of 400,000 unknown keys would take seconds and half a gigabyte."""
+        if isinstance(value, dict) and len(value) > _MAX_KEYS:
+            counts = {"keys": f"{len(value):,}", "known": len(cls.model_fields)}
+            raise PydanticCustomError(REFUSED, "has {keys} keys, and {known} are known", counts)
+        return value
 
 
 _RECORD = {
@@ -149,6 +160,19 @@ class Model(BaseModel):
     run_id: str
     artifact_uri: str
     dataset_version: str
+
+
+def model_of(version: ModelVersion, alias: str | None) -> Model:
+    """A version as it is answered."""
+    return Model(
+        name=version.name,
+        version=version.version,
+        alias=None if alias is None or alias.isdecimal() else alias,
+        run_name=version.run_name,
+        run_id=version.run_id,
+        artifact_uri=version.artifact_uri,
+        dataset_version=version.dataset_version,
+    )
 
 
 class AssetText(BaseModel):
@@ -239,8 +263,8 @@ class EngineInfo(BaseModel):
 
     compute_type: str
     threads: int
-    batch_size: int
-    load_s: float = Field(description="from the start of a replica to its first text")
+    batch_tokens: int
+    load_s: float = Field(description="from its files to its first text")
 
 
 class TrainedInfo(BaseModel):
@@ -251,6 +275,14 @@ class TrainedInfo(BaseModel):
     metrics: dict[str, float]
     tasks: list[str] = Field(description="kinds of text that it writes; others are templates")
     tones: list[str] = Field(description="that a request may ask for; none: any, but it knows none")
+
+
+class RefusedVersion(BaseModel):
+    """A version that a generator was to use and could not. It went on with the one before."""
+
+    version: str
+    reason: str
+    at: str = Field(description="UTC, ISO 8601")
 
 
 class Limits(BaseModel):
@@ -269,5 +301,6 @@ class Info(BaseModel):
     engine: EngineInfo
     trained: TrainedInfo
     placements: list[str] = Field(description="that a request may name")
+    refused: RefusedVersion | None = Field(description="a model that was to take this one's place")
     limits: Limits
     versions: dict[str, str]

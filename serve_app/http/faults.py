@@ -17,6 +17,9 @@ from starlette.responses import Response
 SHOWN_CHARS = 60
 SHOWN_FAULTS = 5
 
+OVERLOADED = "overloaded"
+"""Code of what is told to come back."""
+
 REFUSED = "refused"
 """Type of a pydantic fault whose message is a sentence without its subject."""
 

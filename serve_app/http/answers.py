@@ -4,46 +4,47 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
 from typing import Any
 
 from pydantic import ValidationError
 
-from adcraft.ad_copy.copywriting.ad import Ad, AssetCopy
-from serve_app.faults import ApiError, explain
-from serve_app.messages import Failure, Job, Reply
-from serve_app.schemas import (
+from adcraft.ad_copy.copywriting.ad import AssetCopy
+from serve_app.http.faults import ApiError, explain
+from serve_app.http.schemas import (
     Answer,
     AssetText,
     BatchAnswer,
     Fault,
     ItemAnswer,
     ItemError,
-    Model,
     Product,
     Refusal,
 )
+from serve_app.messages import Failure, Job, Outcome
 
-# Few enough to spread a batch over the replicas and to let single requests in between.
+# Few enough to spread a batch over the replicas.
 _CHUNK_ITEMS = 8
-_CHUNKS_PER_REPLICA = 4
 
-Generate = Callable[[list[Job]], Awaitable[Reply]]
+Room = Callable[[], AbstractAsyncContextManager[None]]
+Generate = Callable[[Sequence[Job]], Awaitable[list[Outcome]]]
 
 
-def answer(product: Product, outcome: Ad | Failure, model: Model) -> Answer:
+def answer(product: Product, outcome: Outcome) -> Answer:
     """The answer for one product.
 
     Raises:
         ApiError: what is wanted can't be had, the model failed on it, or nothing can be said of it.
     """
-    if isinstance(outcome, Failure):
-        raise ApiError(outcome.status, outcome.code, outcome.message)
-    assets = {name: _texts(copy, explain=product.explain) for name, copy in outcome.assets.items()}
-    texts = [text.text for text in assets[outcome.roomiest]]
+    ad = outcome.result
+    if isinstance(ad, Failure):
+        raise ApiError(ad.status, ad.code, ad.message)
+    assets = {name: _texts(copy, explain=product.explain) for name, copy in ad.assets.items()}
+    texts = [text.text for text in assets[ad.roomiest]]
     if not texts:
         raise ApiError(
-            500,
+            422,
             "no_copy",
             "Nothing that can be published came of this product; a category or a description may help.",
         )
@@ -52,10 +53,10 @@ def answer(product: Product, outcome: Ad | Failure, model: Model) -> Answer:
         brand=product.brand,
         product_name=product.product_name,
         variants=texts,
-        placement=outcome.placement,
+        placement=ad.placement,
         assets=assets,
-        refused={name: _refusals(copy) for name, copy in outcome.assets.items()} if product.explain else None,
-        model=model,
+        refused={name: _refusals(copy) for name, copy in ad.assets.items()} if product.explain else None,
+        model=outcome.model,
     )
 
 
@@ -84,14 +85,21 @@ def _refusals(copy: AssetCopy) -> list[Refusal]:
 
 
 async def answer_batch(
-    items: Sequence[Any], generate: Generate, *, max_replicas: int, request_id: str
+    items: Sequence[Any], generate: Generate, job_of: Callable[[Product], Job], *, room: Room, request_id: str
 ) -> BatchAnswer:
     """A result for each item, in order; what fails has its own error and fails nothing else.
 
     Each chunk has the time that a single request has. Once one was late, those that have not begun
     are given up: waiting longer would make nothing better.
+
+    Args:
+        items: as they were sent.
+        generate: writes for the jobs of a chunk.
+        job_of: what is asked for a product.
+        room: entered by each chunk; waits until there is some.
+        request_id: of the batch.
     """
-    batch = _Batch(generate, request_id, room=asyncio.Semaphore(_CHUNKS_PER_REPLICA * max_replicas))
+    batch = _Batch(generate, job_of, request_id, room)
     products = batch.check(items)
     async with asyncio.TaskGroup() as group:
         for start in range(0, len(products), _CHUNK_ITEMS):
@@ -104,9 +112,12 @@ async def answer_batch(
 class _Batch:
     """The results of a batch so far, by index."""
 
-    def __init__(self, generate: Generate, request_id: str, room: asyncio.Semaphore) -> None:
+    def __init__(
+        self, generate: Generate, job_of: Callable[[Product], Job], request_id: str, room: Room
+    ) -> None:
         self.results: dict[int, ItemAnswer | ItemError] = {}
         self._generate = generate
+        self._job_of = job_of
         self._request_id = request_id
         self._room = room
         self._late: ApiError | None = None
@@ -124,25 +135,25 @@ class _Batch:
 
     async def run(self, chunk: list[tuple[int, Product]]) -> None:
         """Get the results of a chunk, when there is room for it."""
-        async with self._room:
+        async with self._room():
             if self._late is None:
                 try:
-                    reply = await self._generate([Job(p.record(), p.brief()) for _, p in chunk])
+                    outcomes = await self._generate([self._job_of(product) for _, product in chunk])
                 except ApiError as error:
                     self._late = error if error.code == "timeout" else None
                     failure = error
                 else:
-                    self._answer(chunk, reply)
+                    self._answer(chunk, outcomes)
                     return
             else:
                 failure = self._late
         for index, _ in chunk:
             self._refuse(index, failure)
 
-    def _answer(self, chunk: list[tuple[int, Product]], reply: Reply) -> None:
-        for (index, product), outcome in zip(chunk, reply.outcomes, strict=True):
+    def _answer(self, chunk: list[tuple[int, Product]], outcomes: Sequence[Outcome]) -> None:
+        for (index, product), outcome in zip(chunk, outcomes, strict=True):
             try:
-                answered = answer(product, outcome, reply.model)
+                answered = answer(product, outcome)
             except ApiError as error:
                 self._refuse(index, error)
             else:

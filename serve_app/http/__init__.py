@@ -1,0 +1,1 @@
+"""The HTTP interface: routes, schemas, limits, and every error in the one shape. Knows nothing of Ray."""

@@ -1,0 +1,1 @@
+"""API keys: their file, the command that makes them, and when a server needs one."""

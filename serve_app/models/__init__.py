@@ -1,0 +1,1 @@
+"""Which models a generator has in memory, and how they come there."""

@@ -1,0 +1,1 @@
+"""How many replicas: the measured curve of one, and the limits that follow from it."""
