@@ -40,12 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m cluster.demo",
-        description=__doc__,
-        epilog=console.EXIT_CODES_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = console.Parser(prog="python -m cluster.demo", description=__doc__)
     parser.add_argument("--feed", type=Path, metavar="FILE", help="your products; default: a sample feed")
     parser.add_argument("--port", type=int, default=8000, metavar="PORT", help="of HTTP; default: 8000")
     parser.add_argument("--rows", type=int, metavar="N", help=f"of the sample feed; default: {DEMO_ROWS}")

@@ -1,13 +1,12 @@
 """One Ray head on this machine, on 127.0.0.1 alone, with token authentication, that ends with us.
 
-    python -m cluster.local [--num-cpus N] [--dashboard-port 8265]
+    python -m cluster.local [--num-cpus N] [--dashboard-port 8265] [--proxy auto|haproxy|default]
 
 runs one until Ctrl-C and prints what another terminal needs to submit jobs to it.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -20,12 +19,14 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from adcraft import console
 from adcraft.errors import AdcraftError, ClusterError, TrainingError
+from cluster.ingress_proxy import Proxy, proxy_variables
 from cluster.leash import Leash
 from cluster.ports import LOOPBACK, WORKER_PORTS, free_ports, is_free
-from cluster.session import TOO_SLOW
+from cluster.session import ENVIRONMENT, TOO_SLOW
 
 START_S = 90
 _ATTEMPTS = 3
@@ -58,7 +59,7 @@ class LocalHead:
 
 
 @contextlib.contextmanager
-def local_head(num_cpus: int = 0, dashboard_port: int = 0) -> Iterator[LocalHead]:
+def local_head(num_cpus: int = 0, dashboard_port: int = 0, proxy: Proxy = "auto") -> Iterator[LocalHead]:
     """Start a head; on the way out, end exactly its processes and remove its folder.
 
     Where a fault leaves the block that Ray's logs may explain, they stay, and a line says where.
@@ -66,6 +67,7 @@ def local_head(num_cpus: int = 0, dashboard_port: int = 0) -> Iterator[LocalHead
     Args:
         num_cpus: logical CPUs; 0 means the machine's.
         dashboard_port: preferred; another free one is taken if it is in use, or 0.
+        proxy: of what is deployed on it.
 
     Raises:
         ClusterError: it does not start.
@@ -79,7 +81,7 @@ def local_head(num_cpus: int = 0, dashboard_port: int = 0) -> Iterator[LocalHead
     # folder to everyone, so the token stands above that.
     folder = Path(tempfile.mkdtemp(prefix="adcraft-", dir=os.environ.get("RAY_TMPDIR") or "/tmp"))  # noqa: S108
     try:
-        with _start(folder, num_cpus, dashboard_port) as head:
+        with _start(folder, num_cpus, dashboard_port, proxy_variables(proxy, folder)) as head:
             yield head
     except BaseException as error:
         explained = isinstance(error, AdcraftError) and not isinstance(error, ClusterError | TrainingError)
@@ -92,7 +94,9 @@ def local_head(num_cpus: int = 0, dashboard_port: int = 0) -> Iterator[LocalHead
 
 
 @contextlib.contextmanager
-def _start(folder: Path, num_cpus: int, dashboard_port: int) -> Iterator[LocalHead]:
+def _start(
+    folder: Path, num_cpus: int, dashboard_port: int, variables: Mapping[str, str]
+) -> Iterator[LocalHead]:
     """A head on free ports; once more where somebody took one of them before Ray did, or where a busy
     machine was not as fast as Ray wants it.
     """
@@ -103,7 +107,7 @@ def _start(folder: Path, num_cpus: int, dashboard_port: int) -> Iterator[LocalHe
         ports = free_ports(0, 0, 0, dashboard_port)
         with contextlib.ExitStack() as running:
             try:
-                head = _launch(folder, num_cpus, token_file, ports, running)
+                head = _launch(folder, num_cpus, token_file, ports, variables, running)
             except ClusterError as error:
                 running.close()
                 again = TOO_SLOW in str(error) or not all(is_free(port) for port in ports)
@@ -115,7 +119,12 @@ def _start(folder: Path, num_cpus: int, dashboard_port: int) -> Iterator[LocalHe
 
 
 def _launch(
-    folder: Path, num_cpus: int, token_file: Path, ports: Sequence[int], running: contextlib.ExitStack
+    folder: Path,
+    num_cpus: int,
+    token_file: Path,
+    ports: Sequence[int],
+    variables: Mapping[str, str],
+    running: contextlib.ExitStack,
 ) -> LocalHead:
     port, client, agent, dashboard = ports
     address, url = f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{dashboard}"
@@ -136,7 +145,7 @@ def _launch(
         f"--temp-dir={folder / 'ray'}", "--log-style=record", "--log-color=false",
         *([f"--num-cpus={num_cpus}"] if num_cpus else []),
     ]  # fmt: skip
-    own = {name: value for name, value in environment.items() if name != "RAY_ADDRESS"}
+    own = {name: value for name, value in {**environment, **variables}.items() if name != "RAY_ADDRESS"}
     leash = running.enter_context(Leash(command, environment=own, log=folder / "head.log"))
     head = LocalHead(address, url, token_file, access, environment, leash)
     # Jobs are taken by the dashboard, and run by the node's agent, which may be there later.
@@ -151,11 +160,11 @@ def _environment(access: Mapping[str, str]) -> dict[str, str]:
     """This process's environment, pointed at the head, with this Python first on PATH."""
     programs = str(Path(sys.executable).parent)
     return {
+        **ENVIRONMENT,
         **{name: value for name, value in os.environ.items() if not name.startswith("RAY_JOB")},
         **access,
         "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_worker_niceness": "0",
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -180,23 +189,27 @@ def _last_words(head: LocalHead) -> str:
 
 def main() -> int:
     """Run a head until Ctrl-C."""
-    parser = argparse.ArgumentParser(
+    parser = console.Parser(
         prog="python -m cluster.local",
         description="A local Ray head on 127.0.0.1 with token authentication, until Ctrl-C.",
-        epilog=console.EXIT_CODES_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--num-cpus", type=int, default=0, metavar="N", help="logical CPUs; 0: the machine's")
     parser.add_argument("--dashboard-port", type=int, default=8265, metavar="PORT", help="if it is free")
+    parser.add_argument(
+        "--proxy", choices=get_args(Proxy), default="auto", help="of what 'serve deploy' deploys on it"
+    )
     parsed = parser.parse_args()
     return console.run(
-        "cluster.local", "cluster", False, lambda: _serve(parsed.num_cpus, parsed.dashboard_port)
+        "cluster.local",
+        "cluster",
+        False,
+        lambda: _serve(parsed.num_cpus, parsed.dashboard_port, parsed.proxy),
     )
 
 
-def _serve(num_cpus: int, dashboard_port: int) -> None:
+def _serve(num_cpus: int, dashboard_port: int, proxy: Proxy) -> None:
     # Whoever reads that Ctrl-C ends it may press it before the next line runs.
-    with local_head(num_cpus, dashboard_port) as head, contextlib.suppress(KeyboardInterrupt):
+    with local_head(num_cpus, dashboard_port, proxy) as head, contextlib.suppress(KeyboardInterrupt):
         _say_how_to_use(head)
         while head.leash.poll() is None:
             time.sleep(0.2)

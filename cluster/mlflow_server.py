@@ -50,12 +50,7 @@ def start_mlflow(settings: Settings, port: int) -> Leash:
 
 def main() -> int:
     """Run a server until Ctrl-C."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cluster.mlflow_server",
-        description=__doc__,
-        epilog=console.EXIT_CODES_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = console.Parser(prog="python -m cluster.mlflow_server", description=__doc__)
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings as YAML")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. home=/my/state")
     parser.add_argument("--port", type=int, default=5000, metavar="PORT")

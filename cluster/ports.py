@@ -14,12 +14,12 @@ WORKER_PORTS = range(10_002, 20_000)
 _RANGE = range(WORKER_PORTS.stop, 32_000)  # below what systems hand out
 
 
-def is_free(port: int) -> bool:
-    """Whether nothing listens on ``port`` here."""
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Whether nothing listens on ``port`` of ``host``, an address of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True

@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from adcraft.errors import AdcraftError, ClusterError, TrainingError
@@ -19,13 +19,15 @@ log = logging.getLogger(__name__)
 
 # Read by Ray when it is imported, so they are set before that. Without the first, a checkpoint that
 # was reported up to 2 s before a worker died is lost; asking more often costs training time.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_worker_niceness": "0",  # Ray's 15 lets whatever else runs push a training worker aside
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_DATA_PARQUET_FOOTER_NUM_ACTORS": "1",  # Ray starts 32 processes to read the footer of one file
 }
+"""Variables of whatever starts a Ray."""
 _ATTEMPTS = 3
 _GRACE_S = 5.0
 TOO_SLOW = "timed out during startup"
@@ -35,19 +37,30 @@ _LOCAL_ENVIRONMENT = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """By this, Ray takes the loopback address as the node's, and listens there alone."""
 
 
+def _no_variables(_: Path) -> Mapping[str, str]:
+    return {}
+
+
 @contextlib.contextmanager
-def ray_session(settings: Settings) -> Iterator[None]:
+def ray_session(
+    settings: Settings, variables: Callable[[Path], Mapping[str, str]] = _no_variables
+) -> Iterator[None]:
     """Connect to ``ray.address`` (or RAY_ADDRESS, or the cluster of a submitted job), or start Ray.
 
     A Ray that was already connected in this process is used as it is and left running. One that is
     started here gets a short temporary folder of its own (Unix sockets have a length limit), and both
     are gone on the way out.
 
+    Args:
+        settings: the whole tree.
+        variables: of the environment of a Ray that is started here, given that folder, which nobody else
+            can enter. They are this process's as long as the block runs.
+
     Raises:
         ClusterError: the address can't be reached, or a local Ray does not start.
     """
     address = settings.ray.address or os.environ.get("RAY_ADDRESS", "")
-    for name, value in (_ENVIRONMENT if address else {**_ENVIRONMENT, **_LOCAL_ENVIRONMENT}).items():
+    for name, value in (ENVIRONMENT if address else {**ENVIRONMENT, **_LOCAL_ENVIRONMENT}).items():
         os.environ.setdefault(name, value)
     import ray
 
@@ -55,7 +68,11 @@ def ray_session(settings: Settings) -> Iterator[None]:
         yield
         return
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    with contextlib.nullcontext() if address else _session_folder() as folder, _nothing_left() as look:
+    with (
+        contextlib.nullcontext() if address else _session_folder() as folder,
+        _nothing_left() as look,
+        _environment(variables(folder) if folder else {}),
+    ):
         try:
             if folder is None:
                 log.info("connecting to Ray at %s", address)
@@ -117,7 +134,7 @@ def _start_local(num_cpus: int, folder: Path) -> None:
                 include_dashboard=False,  # its processes take a training worker's cores from it now and then
                 log_to_driver=False,
                 logging_level=logging.WARNING,
-                _temp_dir=str(folder),
+                _temp_dir=str(folder / "ray"),  # Ray opens it to everyone
             )
             break
         except Exception as error:
@@ -133,11 +150,25 @@ def _start_local(num_cpus: int, folder: Path) -> None:
 
 
 @contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
 def _session_folder() -> Iterator[Path]:
     """A folder for a local Ray; it stays where a fault leaves the block that Ray's logs may explain."""
     parent = Path(os.environ.get("RAY_TMPDIR") or "/tmp")  # noqa: S108 - its folders are ours alone
     parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="adcraft-ray-", dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix="adcraft-", dir=parent))
     try:
         yield folder
     except BaseException as error:

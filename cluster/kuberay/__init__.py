@@ -1,0 +1,1 @@
+"""Manifests for KubeRay: written as Kustomize, completed by a renderer, checked in four layers."""
