@@ -4,7 +4,8 @@
 
 First whether both write the same: greedy tokens in float32 product by product, each difference with the
 gap between the two tokens' log-probabilities where they part, and the share of equal outputs in int8.
-Then how fast: batches of 32, all cores on each side, the sides in turn.
+Then how fast: batches of 32, all cores on each side, the sides in turn. Last what else could pay, by an
+engine of one thread: sorting, places given away as texts end, fewer decoder layers (docs/decisions/0307).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,9 +29,9 @@ from adcraft.inference.engine import CTranslate2Engine
 from adcraft.registry import Registry
 from adcraft.settings import Settings, load_settings
 from adcraft.workloads import get_workload
+from benchmarks.engine_gains import BATCH, Decode, depth_entries, ended_entry, order_entry
 from benchmarks.report import Entry, write_report
 
-_BATCH = 32
 _GOAL_SHARE = 499 / 500
 
 
@@ -70,10 +71,10 @@ def main() -> None:
     def by_transformers(batch: Sequence[list[int]]) -> list[list[int]]:
         return generate(model, batch, codec, limit)
 
-    def by_engine(kind: str) -> Callable[[Sequence[list[int]]], list[list[int]]]:
-        return lambda batch: [h[0].ids for h in engines[kind].decode(batch, max_tokens=limit, variants=1)]
-
-    sides = {"transformers": by_transformers, "float32": by_engine("float32"), "int8": by_engine("int8")}
+    sides = {
+        "transformers": by_transformers,
+        **{kind: _decoder(engine, limit) for kind, engine in engines.items()},
+    }
     outputs = {name: _all(side, sources) for name, side in sides.items()}
     same = {kind: _same(outputs["transformers"], outputs[kind]) for kind in engines}
     for index, (name, left, right) in enumerate(
@@ -81,8 +82,15 @@ def main() -> None:
     ):
         if left != right:
             print(explain(model, codec, name, sources[index], left, right))
-    seconds = _race(sides, sources[: 4 * _BATCH], arguments.rounds)
-    write_report("engine", _entries(same, seconds, len(sources), arguments.rounds))
+    seconds = _race(sides, sources[: 4 * BATCH], arguments.rounds)
+    single = CTranslate2Engine(bundle.engine, codec.vocabulary, compute_type="int8")
+    entries = [
+        *_entries(same, seconds, len(sources), arguments.rounds),
+        order_entry(_decoder(single, limit), sources, arguments.rounds),
+        ended_entry(outputs["int8"]),
+        *depth_entries(arguments.rounds),
+    ]
+    write_report("engine", entries)
 
 
 def generate(
@@ -153,10 +161,12 @@ def _products(settings: Settings, count: int) -> tuple[Bundle, list[str], list[l
     return bundle, names, codec.encode(texts, prompt.source_tokens)
 
 
-def _all(
-    side: Callable[[Sequence[list[int]]], list[list[int]]], sources: Sequence[list[int]]
-) -> list[list[int]]:
-    return [out for i in range(0, len(sources), _BATCH) for out in side(sources[i : i + _BATCH])]
+def _decoder(engine: CTranslate2Engine, limit: int) -> Decode:
+    return lambda batch: [h[0].ids for h in engine.decode(batch, max_tokens=limit, variants=1)]
+
+
+def _all(side: Decode, sources: Sequence[list[int]]) -> list[list[int]]:
+    return [out for i in range(0, len(sources), BATCH) for out in side(sources[i : i + BATCH])]
 
 
 def _same(left: Sequence[list[int]], right: Sequence[list[int]]) -> float:
@@ -164,7 +174,7 @@ def _same(left: Sequence[list[int]], right: Sequence[list[int]]) -> float:
 
 
 def _race(
-    sides: dict[str, Callable[[Sequence[list[int]]], list[list[int]]]],
+    sides: dict[str, Decode],
     sources: Sequence[list[int]],
     rounds: int,
 ) -> dict[str, list[float]]:
@@ -200,7 +210,7 @@ def _entries(
         ),
         *(
             Entry(
-                claim=f"CTranslate2 {kind} over transformers, copies/s, batches of {_BATCH} (reported)",
+                claim=f"CTranslate2 {kind} over transformers, copies/s, batches of {BATCH} (reported)",
                 value=statistics.median(
                     a / b for a, b in zip(seconds["transformers"], seconds[kind], strict=True)
                 ),

@@ -8,6 +8,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -38,8 +39,8 @@ class Entry:
     peers: Mapping[str, float] = field(default_factory=dict)
 
 
-def write_report(name: str, entries: Sequence[Entry]) -> Path:
-    """Print ``entries`` as a table and write them, with machine and commit; returns the file."""
+def write_report(name: str, entries: Sequence[Entry], details: Mapping[str, Any] | None = None) -> Path:
+    """Print ``entries`` as a table and write them, with machine, commit and ``details``; returns the file."""
     table = Table(title=f"{name} on {_machine()['cpu']}, {_machine()['cores']} cores", title_justify="left")
     for column in ("claim", "value", "goal", "met", "rounds", "peers"):
         table.add_column(column, justify="right" if column in ("value", "goal", "rounds") else "left")
@@ -59,6 +60,7 @@ def write_report(name: str, entries: Sequence[Entry]) -> Path:
         "machine": _machine(),
         "commit": _commit(),
         "entries": [{**asdict(entry), "peers": dict(entry.peers)} for entry in entries],
+        **(details or {}),
     }
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return file

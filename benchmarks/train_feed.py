@@ -16,7 +16,7 @@ from adcraft.inference.codec import TextCodec
 from adcraft.settings import DataSettings, ModelSettings
 from adcraft.training.base_model import write_base
 from adcraft.training.batches import Row
-from adcraft.training.encoding import TRAINING_SPLITS, examples, prompt_fields
+from adcraft.training.encoding import TRAINING_SPLITS
 from adcraft.training.plan import TrainingPlan
 from adcraft.workloads import get_workload
 
@@ -75,13 +75,18 @@ def write_feed(folder: Path, rows: int, *, threads: int, tokens_per_batch: int) 
     settings = DataSettings(source=str(source), root=str(folder / "data"))
     dataset = prepare(plan_preparation(settings, workload)).dataset
     prompt = PromptSettings(
-        fields=prompt_fields(dataset, workload),
+        fields=workload.prompt_fields,
         source_tokens=SOURCE_TOKENS,
         target_tokens=TARGET_TOKENS,
-        tasks=("body",),  # the descriptions, as they are
+        tasks=("body",),
     )
     taught = {
-        split: list(examples(dataset.split_files(split), workload, prompt)) for split in TRAINING_SPLITS
+        split: [
+            example
+            for row in dataset.rows(split)
+            if (example := workload.target_example(row, prompt.fields))  # the descriptions, as they are
+        ]
+        for split in TRAINING_SPLITS
     }
     texts = [text for example in taught["train"] for text in (example.source, example.target)]
     write_base(ModelSettings(), workload.slot_tokens, lambda: texts, folder / "base")

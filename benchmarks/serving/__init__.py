@@ -1,0 +1,1 @@
+"""The HTTP application beside what a user would build instead: parts of ``benchmarks.serve``."""

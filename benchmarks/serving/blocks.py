@@ -1,0 +1,201 @@
+"""The parts of a round: each starts one side, measures all that there is to measure of it, and ends it."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.serving import sides
+from benchmarks.serving.asking import Asked
+from benchmarks.serving.bench_model import BenchModel
+from benchmarks.serving.client import Load
+from benchmarks.serving.figures import Figures
+from benchmarks.serving.processes import Server
+from benchmarks.serving.results import Results
+from benchmarks.serving.sides import Side
+
+BUSY, PROFILED = 64, 64
+"""Callers of the lines about throughput, and with which CPU time is read."""
+RAW = "raw engine"
+HEALTH, CACHED = "/health", "cached"
+_WARM_UP, _WARM_CALLERS = 64, 16
+GPU_CALLERS = (1, 8, 64, 256)
+OFFLINE = "offline transformers on the GPU, texts/s"
+_PLAIN_REQUESTS, _PLAIN_LIMIT_S = 10_000, 15.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run measures.
+
+    Attributes:
+        model: served.
+        asked: requests, as many as ``needed`` says.
+        callers: numbers of them.
+        scale: of the numbers of requests; below 1 is for tries.
+        own_settings: of the application.
+    """
+
+    model: BenchModel
+    asked: Sequence[Asked]
+    callers: Sequence[int]
+    scale: float = 1.0
+    own_settings: tuple[str, ...] = ()
+
+    def of(self, callers: int) -> range:
+        """See :func:`numbers_of`."""
+        return numbers_of(callers, self.callers, self.scale)
+
+    @property
+    def warm_up(self) -> int:
+        """See :func:`warm_up`."""
+        return warm_up(self.scale)
+
+
+def warm_up(scale: float) -> int:
+    """Requests before anything is measured."""
+    return max(2, round(_WARM_UP * scale))
+
+
+def requests(callers: int, scale: float) -> int:
+    """How many are sent with so many callers."""
+    if callers == 1:
+        return max(2, round(40 * scale))
+    return max(callers, round(min(8 * max(callers, 20), 512) * scale))
+
+
+def needed(callers: Sequence[int], scale: float) -> int:
+    """Requests that a run needs, no two alike: what a server was asked once, it may have kept."""
+    return warm_up(scale) + sum(requests(each, scale) for each in callers)
+
+
+def numbers_of(callers: int, all_callers: Sequence[int], scale: float) -> range:
+    """The numbers of the requests that are sent with so many callers: no two in one life of a server."""
+    start = warm_up(scale) + sum(requests(each, scale) for each in all_callers if each < callers)
+    return range(start, start + requests(callers, scale))
+
+
+def raw(plan: Plan, results: Results, seed: int) -> None:
+    """The engine alone."""
+    batches, singles = _shuffled(plan.of(BUSY), seed), _shuffled(plan.of(1), seed)
+    made = sides.raw_engine(
+        plan.model.whole.path, [plan.asked[i] for i in batches], [plan.asked[i] for i in singles]
+    )
+    rate = len(batches) / made.seconds
+    results.figures[RAW, BUSY].append(Figures(rate, 0, 0, 0))
+    results.figures[RAW, 1].append(Figures.of_latencies(made.single_ms, sum(made.single_ms) / 1000))
+    results.texts[RAW] |= dict(zip(batches, made.texts, strict=True))
+    _say(f"{RAW}: {rate:.1f}/s in {made.compute_type}, alone {results.figures[RAW, 1][-1].p50:.0f} ms")
+
+
+def side_block(side: Side) -> Callable[[Plan, Results, int], None]:
+    """A peer, or the application with other settings."""
+
+    def run(plan: Plan, results: Results, seed: int) -> None:
+        callers = [each for each in plan.callers if each <= side.most_callers]
+        with sides.start(side, plan.model, plan.own_settings) as server:
+            _measure(server, side, plan, results, seed, callers)
+
+    return run
+
+
+def at_64(side: Side) -> Callable[[Plan, Results, int], None]:
+    """The same, with 64 callers only."""
+
+    def run(plan: Plan, results: Results, seed: int) -> None:
+        with sides.start(side, plan.model, plan.own_settings) as server:
+            _measure(server, side, plan, results, seed, [BUSY])
+
+    return run
+
+
+def adcraft(plan: Plan, results: Results, seed: int) -> None:
+    """The application: all callers, then a route that needs no model, and one answer again and again."""
+    side = sides.ADCRAFT
+    with sides.start(side, plan.model, plan.own_settings) as server:
+        _measure(server, side, plan, results, seed, plan.callers)
+        _plain(server, "/health", f"{side.name} {HEALTH}", plan, results)
+        body = plan.asked[0].body
+        count = round(_PLAIN_REQUESTS * plan.scale)
+        load = Load(server.port, "/predict", BUSY, [body] * count, sides.TEXT, _PLAIN_LIMIT_S)
+        outcome = sides.send(load)
+        results.figures[f"{side.name} {CACHED}", BUSY].append(Figures.of(outcome))
+        _say(f"{side.name}, one answer again and again: {outcome.per_second:.0f}/s")
+
+
+def plain(side: Side) -> Callable[[Plan, Results, int], None]:
+    """A peer without a model."""
+
+    def run(plan: Plan, results: Results, seed: int) -> None:
+        with sides.start(side, plan.model, ()) as server:
+            server.wait("/", None)
+            _plain(server, "/", side.name, plan, results)
+
+    return run
+
+
+def engine_start(plan: Plan, results: Results, seed: int) -> None:
+    """From the start of a process to the engine's first text."""
+    asked = plan.asked[seed % len(plan.asked)]
+    started = time.perf_counter()
+    sides.engine_start(plan.model.whole.path, asked)
+    results.scalars["engine start, s"].append(time.perf_counter() - started)
+    _say(f"engine ready in {results.scalars['engine start, s'][-1]:.1f} s")
+
+
+def offline(plan: Plan, results: Results, seed: int) -> None:
+    """``transformers.generate`` on a GPU, for all requests of 64 callers and more."""
+    numbers = [number for callers in plan.callers if callers >= BUSY for number in plan.of(callers)]
+    asked = [plan.asked[number] for number in _shuffled(numbers, seed)]
+    rate = len(asked) / sides.offline_s(plan.model.whole.path, asked)
+    results.scalars[OFFLINE].append(rate)
+    _say(f"{OFFLINE}: {rate:.0f}")
+
+
+def _measure(
+    server: Server, side: Side, plan: Plan, results: Results, seed: int, callers: Sequence[int]
+) -> None:
+    results.scalars[f"{side.name}: start to first answer, s"].append(
+        server.wait("/predict", plan.asked[0].body)
+    )
+    warm = max(2, round(plan.warm_up * side.share))
+    sides.load(server, plan.asked[:warm], min(_WARM_CALLERS, warm))
+    for each in callers:
+        numbers = _shuffled(plan.of(each), seed)
+        numbers = numbers[: max(each, round(len(numbers) * side.share))]
+        before = server.cpu()
+        outcome = sides.load(server, [plan.asked[i] for i in numbers], each)
+        if each == PROFILED:
+            spent = {role: seconds - before.get(role, 0.0) for role, seconds in server.cpu().items()}
+            spent["client"] = outcome.cpu_s
+            per_request = {role: 1000 * seconds / len(numbers) for role, seconds in spent.items()}
+            results.cpu_ms[side.name].append(per_request)
+        figures = Figures.of(outcome)
+        results.figures[side.name, each].append(figures)
+        results.texts[side.name] |= dict(zip(numbers, outcome.texts, strict=True))
+        _say(
+            f"{side.name}, {each} callers: {figures.per_second:.1f}/s, "
+            f"p50 {figures.p50:.0f} ms, p95 {figures.p95:.0f} ms, p99 {figures.p99:.0f} ms"
+        )
+    for name, processes in server.memory().items():
+        largest = max(processes, key=lambda memory: memory.resident)
+        results.scalars[f"{side.name}: {name}, MiB"].append(largest.resident)
+        results.scalars[f"{side.name}: {name}, MiB proportional"].append(largest.proportional)
+
+
+def _plain(server: Server, path: str, name: str, plan: Plan, results: Results) -> None:
+    count = round(_PLAIN_REQUESTS * plan.scale)
+    outcome = sides.send(Load(server.port, path, BUSY, [None] * count, limit_s=_PLAIN_LIMIT_S))
+    results.figures[name, BUSY].append(Figures.of(outcome))
+    _say(f"{name}: {outcome.per_second:.0f}/s")
+
+
+def _shuffled(numbers: Sequence[int], seed: int) -> list[int]:
+    return random.Random(seed).sample(numbers, len(numbers))
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)

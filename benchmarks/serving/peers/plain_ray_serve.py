@@ -1,0 +1,24 @@
+"""Ray Serve as it comes, with a deployment that does nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.serving.peers.arguments import peer_arguments
+from benchmarks.serving.peers.ray_serve import serve_until_stopped
+
+
+def build() -> Any:
+    """The application."""
+    from ray import serve
+
+    class Health:
+        async def __call__(self) -> dict[str, str]:
+            return {"status": "ok"}
+
+    return serve.deployment()(Health).bind()
+
+
+if __name__ == "__main__":
+    given = peer_arguments(__doc__)
+    serve_until_stopped(build(), given.port, "/")
