@@ -13,6 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON := $(BIN)/python
 INSTALLED := $(VENV)/.installed
+TWO_PROCESSES := --numprocesses 2 --dist loadfile
 
 ARGS ?=
 PIP_ARGS ?=
@@ -24,9 +25,9 @@ ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/var/home
 endif
 
-.PHONY: help setup demo smoke sample check-copy prepare train sweep evaluate promote rollback history generate pipeline serve submit cluster \
-	mlflow check format test test-unit drills bench bench-prepare bench-train bench-tune \
-	bench-engine bench-generate bench-guardrails postgres hooks reference lock clean
+.PHONY: help setup demo smoke sample check-copy prepare train distill sweep evaluate promote rollback history generate pipeline serve submit cluster \
+	mlflow check format test test-unit test-manifests manifests drills bench bench-prepare bench-train bench-tune \
+	bench-engine bench-generate bench-guardrails bench-copies bench-serve postgres hooks reference lock clean
 
 ##@ Start here
 
@@ -49,6 +50,7 @@ sample: setup ## Write a feed of invented products
 check-copy: setup ## Check copy, by whomever it was written; ARGS="--set data.source=ads.csv"
 prepare: setup ## Feed to versioned dataset
 train: setup ## Dataset to fine-tuned T5, registered in MLflow
+distill: setup ## Champion to a smaller model that learns from it; ARGS="--set distill.decoder_layers=1"
 evaluate: setup ## Score the challenger beside the champion on the untouched test split
 promote: setup ## Make the challenger champion, if it is better beyond noise
 rollback: setup ## Bring the previous champion back
@@ -56,7 +58,7 @@ generate: setup ## Copy for a whole catalogue; ARGS="--set data.source=products.
 history: setup ## What was promoted, refused and rolled back; ARGS="--limit 5"
 pipeline: setup ## Prepare, train, evaluate, promote; what has not changed is skipped
 
-sample prepare train evaluate promote rollback history generate pipeline:
+sample prepare train distill evaluate promote rollback history generate pipeline:
 	@$(PYTHON) -m ray_jobs $@ $(ARGS)
 
 check-copy:
@@ -94,16 +96,19 @@ format: setup ## Put the code in form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: setup ## All tests but the long drills
-	$(PYTHON) -m pytest $(ARGS)
+test: test-unit test-manifests ## All tests but the long drills
+	$(PYTHON) -m pytest tests/integration tests/e2e $(ARGS)
 
 test-unit: setup ## Tests that need no Ray
-	$(PYTHON) -m pytest tests/unit $(ARGS)
+	$(PYTHON) -m pytest $(TWO_PROCESSES) tests/unit $(ARGS)
+
+test-manifests: setup ## Tests of what is applied to Kubernetes; those of overlays need kubectl
+	$(PYTHON) -m pytest tests/manifests $(ARGS)
 
 drills: setup ## Long fault drills: kill it, fill it, interrupt it
 	$(PYTHON) -m pytest -m drill $(ARGS)
 
-bench: bench-prepare bench-train bench-tune bench-engine bench-generate bench-guardrails ## All benchmarks
+bench: bench-prepare bench-train bench-tune bench-engine bench-generate bench-guardrails bench-copies bench-serve ## All benchmarks
 
 bench-prepare: setup ## Preparing a feed, beside what a user would pick instead
 bench-train: setup ## Training, likewise
@@ -111,8 +116,10 @@ bench-tune: setup ## Sweeps: how soon a trial starts; what ASHA finds, and what 
 bench-engine: setup ## Generating, beside transformers
 bench-generate: setup ## A whole catalogue, beside the engines alone
 bench-guardrails: setup ## Checking copy, beside writing it
+bench-copies: setup ## 10,000 texts for all placements, audited one by one; ARGS="--feed products.csv"
+bench-serve: setup ## The HTTP application, beside its engine and what a user would build instead; an hour
 
-bench-prepare bench-train bench-engine bench-generate bench-guardrails: bench-%:
+bench-prepare bench-train bench-engine bench-generate bench-guardrails bench-copies bench-serve: bench-%:
 	$(PYTHON) -m benchmarks.$* $(ARGS)
 
 bench-tune:
@@ -132,6 +139,10 @@ hooks: setup ## Check every commit as 'make check' does (pre-commit)
 reference: setup ## Rewrite configs/reference.yaml from the settings
 	@$(PYTHON) -m adcraft.settings_reference > configs/reference.new
 	@mv configs/reference.new configs/reference.yaml
+
+manifests: setup ## Rewrite what is generated of cluster/kuberay (needs kubectl), and check it
+	@$(PYTHON) -m cluster.kuberay.render
+	@$(PYTHON) -m cluster.kuberay.check cluster/kuberay/rendered
 
 lock: setup ## Rewrite constraints.txt from what is installed
 	@{ echo "# What was tested, to the last package; made by 'make lock'. pip only: 'pip install -c constraints.txt ...'."; \

@@ -6,6 +6,7 @@ to standard error. ``ray_jobs`` and ``serve_app`` share it, so scripts meet one 
 
 from __future__ import annotations
 
+import argparse
 import errno
 import json
 import logging
@@ -48,6 +49,16 @@ EXIT_CODES_HELP = """\
 exit codes: 0 done; 1 a fault in Adcraft itself; 2 arguments or settings; 3 feed; 4 dataset;
 5 base model; 6 training; 7 MLflow or registry; 8 bundle; 9 disk; 10 Ray; 130 interrupted.
 """
+
+
+class Parser(argparse.ArgumentParser):
+    """A command's arguments; the help, also of each subcommand, keeps its lines and ends with exit codes."""
+
+    def __init__(self, **options: Any) -> None:
+        """Options are those of ``argparse.ArgumentParser``."""
+        super().__init__(
+            epilog=EXIT_CODES_HELP, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+        )
 
 
 def exit_code(error: AdcraftError) -> int:

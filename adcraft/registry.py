@@ -48,15 +48,20 @@ class ModelVersion:
 class Registry:
     """One registered model in the registry at an address."""
 
-    def __init__(self, uri: str, model: str) -> None:
+    def __init__(self, uri: str, model: str, *, create: bool = True) -> None:
         """Connect.
+
+        Args:
+            uri: of MLflow.
+            model: its name.
+            create: an SQLite file that is not there; else MLflow can't be reached then.
 
         Raises:
             TrackingError: MLflow can't be reached.
         """
         self._uri = uri
         self._model = model
-        self._client = connect(uri)
+        self._client = connect(uri, create=create)
 
     def resolve(self, alias_or_version: str) -> ModelVersion:
         """The version that an alias points to, or that has that number.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -197,6 +198,19 @@ class TrainSettings(Strict):
         return self
 
 
+class DistillSettings(Strict):
+    """A smaller model that learns from a registered one."""
+
+    model: str = Field("champion", description="alias or version of the registered model that teaches")
+    decoder_layers: int = Field(
+        0, ge=0, description="of the student, taken evenly from its teacher's; 0: half of them"
+    )
+    targets: Literal["teacher", "data"] = Field(
+        "teacher",
+        description="what the student learns to write: what its teacher writes, or the dataset's texts",
+    )
+
+
 class TrackingSettings(Strict):
     """MLflow."""
 
@@ -221,6 +235,10 @@ class EvaluateSettings(Strict):
     confidence: float = Field(0.95, gt=0.5, lt=1, description="that an interval holds the true figure")
     seed: int = Field(17, ge=0, description="of the resamples")
     samples: int = Field(50, ge=0, description="products shown side by side in the report")
+    ad_products: int = Field(
+        50, ge=0, description="test products that ads are written for, to report on; 0: none"
+    )
+    ad_placements: list[str] = Field(["google_rsa"], description="that these ads are written for")
     fresh: bool = Field(False, description="score again although this very evaluation was done before")
 
 
@@ -266,6 +284,17 @@ class GenerateSettings(Strict):
     required: list[str] = Field([], description="terms that each text must have")
     banned: list[str] = Field([], description="terms that no text may have")
     seed: int = Field(0, ge=0, description="another one gives other texts")
+    upload: str = Field(
+        "", description="a bulk-upload file too, such as google_ads_editor, meta, microsoft; empty: none"
+    )
+    uploads: str = Field("", description="YAML file of your own upload formats, beside those shipped")
+    link: str = Field(
+        "{link}",
+        description="landing page in the upload; fields of the product stand in braces, such as "
+        "https://shop.example/p/{id}",
+    )
+    campaign: str = Field("Adcraft", description="in the upload; may have fields, such as {category}")
+    ad_group: str = Field("{id} {product_name}", description="likewise")
     workers: int = Field(0, ge=0, description="engines of one thread each; 0: as many as there are CPUs")
     compute_type: str = Field("auto", description="of the engine: auto, float32, int8, ...")
     batch_size: int = Field(32, ge=1, description="products in one engine call")
@@ -277,19 +306,85 @@ class ServeSettings(Strict):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=1, le=65535, description="port to listen on")
+    proxy: Literal["auto", "haproxy", "default"] = Field(
+        "auto",
+        description="what takes requests in: HAProxy, Serve's own proxy, or HAProxy where it can be had",
+    )
     alias: str = Field("champion", description="alias or version of the registered model")
+    engine: Literal["auto", "ctranslate2", "torch"] = Field(
+        "auto", description="that runs the model; auto is ctranslate2, torch is for what that can't run"
+    )
     compute_type: str = Field("auto", description="of the engine: auto, float32, int8, ...")
     threads: int = Field(1, ge=1, description="of one replica's engine")
-    min_replicas: int = Field(1, ge=1, description="of the generator, without load")
+    min_replicas: int = Field(
+        1,
+        ge=0,
+        description="of the generator, without load; 0: the first request waits for one to start",
+    )
     max_replicas: int = Field(2, ge=1, description="of the generator, under load")
-    target_ongoing_requests: int = Field(16, ge=1, description="per replica; more of them start another")
-    max_ongoing_requests: int = Field(64, ge=1, description="that a replica takes on at a time")
-    max_queued_requests: int = Field(256, ge=1, description="that wait; more are told to come back")
-    batch_size: int = Field(32, ge=1, description="products in one engine call")
+    latency_target_ms: float = Field(
+        0, ge=0, description="for 95 of 100 requests, by the curve of 'serve_app capacity'; 0: none"
+    )
+    target_ongoing_requests: float = Field(
+        0, ge=0, description="per replica; more of them start another; 0: by latency_target_ms, without it 16"
+    )
+    max_ongoing_requests: int = Field(
+        0, ge=0, description="that a replica takes on at a time; 0: by latency_target_ms, without it 64"
+    )
+    max_queued_requests: int = Field(
+        0, ge=0, description="that wait, more are told to come back; 0: by latency_target_ms, without it 256"
+    )
+    upscale_delay_s: float = Field(3, ge=0, description="of more load, until a replica is added")
+    downscale_delay_s: float = Field(60, ge=0, description="of less load, until a replica is stopped")
+    batch_tokens: int = Field(
+        4096, ge=1, description="in one engine call, read and written at most by its prompts"
+    )
+    poll_s: float = Field(2, gt=0, description="between two looks at where the registry's aliases point")
+    canary_percent: float = Field(
+        0, ge=0, le=100, description="of products that the challenger writes about instead of the champion"
+    )
+    shadow_percent: float = Field(
+        0, ge=0, le=100, description="of products that the challenger writes about too, for nobody to see"
+    )
+    cache_bytes: int = Field(
+        67_108_864, ge=0, description="of answers that an ingress keeps and gives again; 0: none"
+    )
     placements: str = Field("", description="YAML file of your own, beside those shipped")
     max_items: int = Field(1000, ge=1, description="products in one /batch_predict")
     max_body_bytes: int = Field(4_194_304, ge=1024, description="of one request")
+    body_timeout_s: float = Field(60, gt=0, description="a request whose body takes longer is given up")
     request_timeout_s: float = Field(30, gt=0, description="an answer that takes longer is given up")
+    keys: str = Field(
+        "", description="file of API keys, which every request then needs; empty: <home>/keys.json, if there"
+    )
+    allowed_hosts: list[str] = Field(
+        [], description="names of this server, beside localhost; only asked for where no key is needed"
+    )
+    cors_origins: list[str] = Field(
+        [], description="pages that may call from a browser, such as https://shop.example; '*': all"
+    )
+    access_log: str = Field(
+        "", description="file with a line of JSON for each request; empty: standard error, which Ray keeps"
+    )
+    log_texts: bool = Field(False, description="write product names and copy into the access log too")
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, hosts: list[str]) -> list[str]:
+        for host in hosts:
+            if not re.fullmatch(r"[A-Za-z0-9._-]+", host):
+                raise ValueError(f"{host!r} must be a name alone, without port, such as copy.example")
+        return hosts
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if origin != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", origin):
+                raise ValueError(
+                    f"{origin!r} must be scheme, host and perhaps port, such as https://shop.example, or '*'"
+                )
+        return origins
 
     @model_validator(mode="after")
     def _replicas(self) -> ServeSettings:
@@ -313,6 +408,7 @@ class Settings(Strict):
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
+    distill: DistillSettings = DistillSettings()
     tracking: TrackingSettings = TrackingSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     promote: PromoteSettings = PromoteSettings()

@@ -7,11 +7,19 @@ this frozen bundle of data and callables. ``adcraft.workloads`` lists the worklo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Record = Mapping[str, str | None]
 """One cleaned product: field name to text, None where the feed had nothing."""
+
+
+def without_target(record: Record) -> Record:
+    """The record without the field that its target was taken from, which a prompt must not show where what is
+    written is compared with the target.
+    """
+    return {name: value for name, value in record.items() if name != record.get("target_field")}
+
 
 FieldKind = Literal["text", "number", "price", "timestamp", "attributes"]
 
@@ -48,11 +56,13 @@ class Example:
         source: read.
         target: written.
         task: that it teaches, one of the workload's.
+        values: of counted fields, that its prompt may have named.
     """
 
     source: str
     target: str
     task: str
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,8 +94,8 @@ class Workload:
             anything. The field that the target was taken from is not shown.
         target_example: likewise to the pair that its target teaches, or None.
         finish: (generated text with slot tokens, slots) to final text.
-        code: names of the modules that decide what ``prompt`` and the examples give, and of all that these
-            import of the same package: what was made of examples is made anew when they change.
+        code: names of the modules and packages that decide what ``prompt`` and the examples give, and of all
+            that these import of the same package: what was made of examples is made anew when they change.
     """
 
     name: str

@@ -1,10 +1,10 @@
 """Check copy, by whomever it was written, against its product's record and a placement's rules.
 
 data.source is a feed with the copy in it: in the column 'ad' or, where that is not there, the
-description, or in the one that data.target names. Numbers, prices, discounts, units, sizes, brands and
-superlatives must stand in the rest of the row; then come the platform's limit and editorial rules,
-repetition, personal data, language and terms. Each refused text is shown with the rule and the place;
---output keeps the verdict of every row. A refusal is a result: the exit code is 0.
+description, or in the one that data.target names. Numbers, prices, discounts, units, sizes, brands,
+superlatives and kinds of product must stand in the rest of the row; then come the platform's limit and
+editorial rules, repetition, personal data, language and terms. Each refused text is shown with the rule
+and the place; --output keeps the verdict of every row. A refusal is a result: the exit code is 0.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ STAGES = {
     "check": "copy of any origin against its product's record and a placement's rules",
     "prepare": "feed -> versioned dataset",
     "train": "dataset -> fine-tuned T5, registered in MLflow",
+    "distill": "champion -> a model with fewer decoder layers that learnt from it, registered in MLflow",
     "evaluate": "score the challenger on the untouched test split, beside champion and baselines",
     "promote": "make the challenger champion, if it is better beyond noise",
     "generate": "copy for a whole catalogue, by the champion",
@@ -51,11 +52,9 @@ def _run(parsed: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = console.Parser(
         prog="python -m ray_jobs",
         description="One stage of the way from a product feed to served ad copy.",
-        epilog=console.EXIT_CODES_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"adcraft {__version__}")
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
@@ -64,8 +63,6 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         stage = stages.add_parser(
             name,
             help=summary,
-            epilog=console.EXIT_CODES_HELP,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         stage.add_argument("--config", type=Path, metavar="FILE", help="settings as YAML")
         stage.add_argument(

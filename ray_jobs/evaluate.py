@@ -1,9 +1,11 @@
-"""Score a registered model on its dataset's untouched test split, beside another model and two baselines.
+"""Score a registered model on its dataset's untouched test split, beside another model and three baselines.
 
 evaluate.model is an alias or a version, by default the challenger, or the champion where there is none;
 evaluate.against is what it is compared with, by default the champion. Loss, ROUGE-L, chrF, distinct words,
 slots, unsupported numbers, length and latency, each with a bootstrap interval, are printed, and go to the
-model's MLflow run with a page of samples side by side. The same evaluation is not done twice.
+model's MLflow run with a page of samples side by side. For evaluate.ad_products of the products the model
+also writes ads, and their limits, grounding, variants and controls are reported. The same evaluation is not
+done twice.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ def _evaluate(settings: Settings, registry: Registry, plan: EvaluationPlan) -> E
 
         record = evaluate(plan)
     version = plan.model.version
-    registry.log_scores(version, {name: score.value for name, score in record.scores[MODEL].items()})
+    scores = {name: score.value for name, score in record.scores[MODEL].items()}
+    registry.log_scores(version, scores | record.section_figures)
     registry.log_text(version, page(record), plan.page_file)
     registry.log_text(version, record.to_json(), plan.record_file)  # last: what is there is whole
     return record
@@ -98,6 +101,7 @@ def _result(record: EvaluationRecord, *, reused: bool) -> dict[str, Any]:
         "naming": record.naming,
         "gains": {name: gain.model_dump() for name, gain in record.gains.items()},
         "not_compared": record.not_compared,
+        "sections": {name: round(figure, 5) for name, figure in record.section_figures.items()},
         "seconds_per_copy": round(record.scores[MODEL]["seconds_per_copy"].value, 5),
         "page": record.page_file,
     }

@@ -2,8 +2,9 @@
 
 generate.output ends in .csv, .jsonl or .parquet and has a line for each row of the feed, in its order: the
 row, id, product, brand, the texts of each asset of generate.placement, which of these are templates, and,
-where there are none, why. A job that was killed goes on where it was when the same command runs again; one
-that had finished says so.
+where there are none, why. With generate.upload a second file stands beside it, which Google Ads Editor, Meta
+Ads Manager or Microsoft Advertising imports: the ads alone, paused. A job that was killed goes on where it
+was when the same command runs again; one that had finished says so.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
     version = plan.version
     return {
         "output": str(plan.output),
+        "upload": str(plan.upload) if plan.upload else None,
         "model": version.name,
         "model_version": version.version,
         "aliases": list(version.aliases),

@@ -1,6 +1,7 @@
 """Evaluation records with the figures that a test wants."""
 
 from adcraft.decision.evaluation_record import Contender, Estimate, EvaluationRecord, MetricNote, Sample
+from adcraft.decision.evaluation_section import Section
 
 NOTES = {
     "chrf": MetricNote(label="chrF, 0 to 100", better="higher", digits=1),
@@ -22,6 +23,7 @@ def evaluation(
     key: str = "0123456789abcdef",
     not_compared: dict[str, str] | None = None,
     samples: tuple[Sample, ...] = (),
+    sections: tuple[Section, ...] = (),
     products: int = 190,
     **gains: tuple[float, float, float],
 ) -> EvaluationRecord:
@@ -53,6 +55,7 @@ def evaluation(
             if against and name not in (not_compared or {})
         },
         not_compared=not_compared or {},
+        sections=sections,
         samples=samples,
     )
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging
+import shutil
 import threading
 import time
 import warnings
@@ -77,6 +78,12 @@ class TrainedHome:
 def train_arguments(home: Path, *overrides: str) -> list[str]:
     """Settings of a training of seconds."""
     return [f"home={home}", *TINY, *overrides]
+
+
+def furnish(home: Path, other: Path) -> None:
+    """Give ``home`` what another has before it trains: dataset, base model, token ids."""
+    for made in ("data", "train/bases", "train/encoded"):
+        shutil.copytree(other / made, home / made)
 
 
 def run_job(overrides: list[str], *more: str, stage: str = "train", options: Sequence[str] = ()) -> Job:

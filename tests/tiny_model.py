@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,17 +26,20 @@ _BRANDS = ("Nike", "Aera", "Solvex", None)
 _MOST_STEPS, _LEARNT = 400, 0.01
 
 
-def write_tiny_bundle(folder: Path, run: RunReference) -> Bundle:
-    """Train for a second or two to write ``Meet <name> by <brand>.``, and seal the bundle in ``folder``."""
+def write_tiny_bundle(folder: Path, run: RunReference, opening: str = "Meet") -> Bundle:
+    """Train for a second or two to write ``<opening> <name> by <brand>.``, and seal the bundle in
+    ``folder``.
+    """
     import torch
     from transformers import T5ForConditionalGeneration
 
     from adcraft.training.base_model import scratch_config
+    from adcraft.training.bundling import try_engine
     from adcraft.training.conversion import convert
     from adcraft.training.tokenizer import train_tokenizer
 
     workload = get_workload("ad_copy")
-    examples = _examples()
+    examples = _examples(opening)
     texts = [text for example in examples for text in (example.source, example.target)]
     tokenizer = train_tokenizer(texts, 160, workload.slot_tokens)
     folder.mkdir(parents=True)
@@ -62,6 +66,14 @@ def write_tiny_bundle(folder: Path, run: RunReference) -> Bundle:
     model.eval()
     model.save_pretrained(folder / "model")
     convert(model, codec.vocabulary, folder / "engine")
+    try_engine(
+        folder,
+        codec,
+        slot_tokens=workload.slot_tokens,
+        target_ids=set(targets[targets >= 0].tolist()),
+        sources=codec.encode([example.source for example in examples], 64),
+        max_tokens=32,
+    )
     return seal_bundle(
         folder,
         workload="ad_copy",
@@ -82,25 +94,29 @@ def tiny_home(factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def register_tiny_model(uri: str, aside: Path, run_name: str = "tiny") -> ModelVersion:
+def register_tiny_model(uri: str, aside: Path, run_name: str = "tiny", opening: str = "Meet") -> ModelVersion:
     """Train, log and register a tiny model in the MLflow at ``uri``; the first becomes champion."""
+    return register_bundle(uri, run_name, lambda run: write_tiny_bundle(aside / run_name, run, opening).path)
+
+
+def register_bundle(uri: str, run_name: str, write: Callable[[RunReference], Path]) -> ModelVersion:
+    """Log and register the bundle whose folder ``write`` returns, as what a run of that name made."""
     from adcraft.tracking.run_log import RunLog
 
     run_log = RunLog(uri, "tests", run_key=run_name, run_name=run_name, tags={})
-    bundle = write_tiny_bundle(aside / run_name, RunReference(id=run_log.run_id, name=run_name))
-    run_log.folder(bundle.path, "bundle")
+    run_log.folder(write(RunReference(id=run_log.run_id, name=run_name)), "bundle")
     run_log.end("FINISHED")
     return Registry(uri, "ad_copy").register(
         run_id=run_log.run_id, run_name=run_name, run_key=run_name, dataset_version=DATASET.version
     )
 
 
-def _examples() -> list[Example]:
+def _examples(opening: str) -> list[Example]:
     workload = get_workload("ad_copy")
     examples: list[Example] = []
     for name in _NAMES:
         for brand in _BRANDS:
-            target = f"Meet {name} by {brand}." if brand else f"Meet {name}."
+            target = f"{opening} {name} by {brand}." if brand else f"{opening} {name}."
             record = {"product_name": name, "brand": brand, "target": target, "target_field": "ad"}
             examples += workload.examples(record, PROMPT_FIELDS)
     return examples

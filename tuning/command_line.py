@@ -82,11 +82,9 @@ _COMMANDS: dict[str, Callable[[SweepSettings], dict[str, Any]]] = {"sweep": _swe
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = console.Parser(
         prog="python -m tuning",
         description="Sweeps over the training of a T5.",
-        epilog=console.EXIT_CODES_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"adcraft {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -96,8 +94,6 @@ def _parser() -> argparse.ArgumentParser:
             name,
             help=description.splitlines()[0],
             description=description,
-            epilog=console.EXIT_CODES_HELP,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_argument("--config", type=Path, metavar="FILE", required=True, help="the sweep as YAML")
         command.add_argument(

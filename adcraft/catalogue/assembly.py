@@ -1,4 +1,6 @@
-"""Parts put together: one file in the order of the feed. A part at a time is in memory."""
+"""Parts put together: one file in the order of the feed, and the upload if there is one. A part at a time is
+in memory.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ Rows = Iterator[pa.Table]
 
 
 def assemble(plan: CataloguePlan) -> int:
-    """Write the output; returns the rows without copy.
+    """Write the output, and the upload; returns the rows without copy.
 
     Raises:
         StorageError: it can't be written.
@@ -28,19 +30,33 @@ def assemble(plan: CataloguePlan) -> int:
     schema = pa.schema([(name, pa.string()) for name in plan.columns])
     failed = 0
 
-    def tables() -> Rows:
+    def counted(tables: Rows) -> Rows:
         nonlocal failed
-        for each in plan.survey.slices():
-            with pa.memory_map(str(plan.parts / each.name)) as source:
-                table = pa.ipc.open_file(source).read_all()
+        for table in tables:
             failed += len(table) - table[ERROR].null_count
-            number = pc.add(table[ROW], each.first_row).cast(pa.string())
-            row = pc.binary_join_element_wise(plan.feed.files[each.file].name, number, ":")
-            yield table.set_column(0, ROW, row).cast(schema)
+            yield table
 
     with written_aside(plan.output, "copy") as partial:
-        _WRITERS[FORMATS[plan.output.suffix.lower()]](partial, schema, tables())
+        _WRITERS[FORMATS[plan.output.suffix.lower()]](partial, schema, counted(_tables(plan, schema)))
+    if plan.form.upload and plan.upload:
+        with written_aside(plan.upload, "upload") as partial:
+            plan.form.upload.write(partial, _written(_tables(plan, schema)))
     return failed
+
+
+def _tables(plan: CataloguePlan, schema: pa.Schema) -> Rows:
+    for each in plan.survey.slices():
+        with pa.memory_map(str(plan.parts / each.name)) as source:
+            table = pa.ipc.open_file(source).read_all()
+        number = pc.add(table[ROW], each.first_row).cast(pa.string())
+        row = pc.binary_join_element_wise(plan.feed.files[each.file].name, number, ":")
+        yield table.set_column(0, ROW, row).cast(schema)
+
+
+def _written(tables: Rows) -> Iterator[dict[str, str | None]]:
+    """The rows that have copy."""
+    for table in tables:
+        yield from table.filter(pc.is_null(table[ERROR])).to_pylist()
 
 
 def _write_csv(path: Path, schema: pa.Schema, tables: Rows) -> None:

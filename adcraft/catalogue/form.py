@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from adcraft.inference.bundle import Bundle
@@ -15,12 +16,35 @@ Write = Callable[[Sequence[Record]], Sequence[Mapping[str, str]]]
 """Records to what each row has in the form's columns; in ``ERROR`` alone where nothing could be written."""
 
 
+class Upload(Protocol):
+    """Another file of the rows that have something, in the form that another program imports."""
+
+    @property
+    def suffix(self) -> str:
+        """Of its name, which begins like the output's."""
+        ...
+
+    def write(self, path: Path, ads: Iterable[Mapping[str, str | None]]) -> None:
+        """Write it to ``path``, a row of the output at a time."""
+        ...
+
+
 class Form(Protocol):
     """Sent to Ray's workers, so it can be pickled."""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """That are written, beside the product's own."""
+        ...
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        """Fields that a feed must have beside the required ones, each with the setting that asks for it."""
+        ...
+
+    @property
+    def upload(self) -> Upload | None:
+        """The other file that is written."""
         ...
 
     @property

@@ -11,8 +11,9 @@ from pathlib import Path
 from adcraft import __version__
 from adcraft.catalogue.form import ERROR, Form
 from adcraft.catalogue.survey import Survey, survey
-from adcraft.data.columns import ColumnRules
+from adcraft.data.columns import ColumnRules, describe
 from adcraft.data.feed import Feed, open_feed
+from adcraft.data.feed_file import FeedFile
 from adcraft.data.refining import RowRules
 from adcraft.errors import FeedError, SettingsError
 from adcraft.inference.bundle import MANIFEST as BUNDLE_MANIFEST
@@ -58,6 +59,11 @@ class CataloguePlan:
         return self.folder / "parts"
 
     @property
+    def upload(self) -> Path | None:
+        """The form's other file, beside the output."""
+        return self.output.with_suffix(self.form.upload.suffix) if self.form.upload else None
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """All of the output."""
         workload = self.rules.workload
@@ -85,7 +91,7 @@ def plan_catalogue(settings: Settings, registry: Registry, form: Form) -> Catalo
     columns = replace(ColumnRules.of(workload, settings.data.columns), target_fields=())
     feed = open_feed(settings.data, columns)
     for file in feed.files:
-        columns.check(file.header, file.name)
+        _check_columns(columns, file, form)
     surveyed = survey(feed.files)
     if not surveyed.rows:
         raise FeedError(f"The feed {feed.location} has no rows: nothing follows its header.")
@@ -116,6 +122,16 @@ def missing(plan: CataloguePlan) -> Sequence[str]:
     """Names of the parts that are not there yet, in the order of the feed."""
     there = {path.name for path in plan.parts.glob("*.arrow")} if plan.parts.is_dir() else set()
     return [each.name for each in plan.survey.slices() if each.name not in there]
+
+
+def _check_columns(columns: ColumnRules, file: FeedFile, form: Form) -> None:
+    found = columns.check(file.header, file.name)
+    for field, setting in form.needs.items():
+        if field not in found:
+            raise FeedError(
+                f"{file.name} has no column that looks like {field}, which {setting} takes. "
+                f"{describe(file.header)} Set data.columns.{field} to the right one, or change the setting."
+            )
 
 
 def _output(settings: Settings) -> Path:

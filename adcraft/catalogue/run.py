@@ -45,18 +45,20 @@ class Copy:
         rows: of the feed, and of the output.
         failed: rows of them without copy; the column ``error`` says why.
         sha256: of the output.
+        upload_sha256: of the upload; "" where there is none.
     """
 
     rows: int
     failed: int
     sha256: str
+    upload_sha256: str = ""
 
 
 def done_before(plan: CataloguePlan) -> Copy | None:
-    """What an earlier job made of the same, if its output is there unchanged."""
+    """What an earlier job made of the same, if all that it wrote is there unchanged."""
     try:
         copy = Copy(**json.loads((plan.folder / _RESULT).read_text("utf-8")))
-        return copy if sha256(plan.output) == copy.sha256 else None
+        return copy if _digests(plan) == (copy.sha256, copy.upload_sha256) else None
     except (OSError, ValueError, TypeError):
         return None
 
@@ -92,7 +94,7 @@ def finish(plan: CataloguePlan) -> Copy:
         StorageError: the output can't be written.
     """
     failed = assemble(plan)
-    copy = Copy(plan.survey.rows, failed, sha256(plan.output))
+    copy = Copy(plan.survey.rows, failed, *_digests(plan))
     aside = plan.folder / f"{_RESULT}.{os.getpid()}"
     aside.write_text(json.dumps(asdict(copy)), encoding="utf-8")
     aside.replace(plan.folder / _RESULT)
@@ -122,6 +124,10 @@ def alone(plan: CataloguePlan) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _digests(plan: CataloguePlan) -> tuple[str, str]:
+    return sha256(plan.output), sha256(plan.upload) if plan.upload else ""
 
 
 def _pipeline(plan: CataloguePlan, slices: list[Slice], engines: _Engines) -> ray.data.Dataset:

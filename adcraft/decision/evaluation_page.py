@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from html import escape
 
 from adcraft.decision.evaluation_record import AGAINST, MODEL, Estimate, EvaluationRecord, MetricNote, Sample
+from adcraft.decision.evaluation_section import Section
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1c2430; margin: 2rem auto; max-width: 75rem;
   padding: 0 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+h3 { font-size: 1rem; margin: 1.5rem 0 0; } h3 + p { margin: 0 0 .4rem; max-width: 50rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .7rem; border-bottom: 1px solid #dde2e8; }
 th { background: #f3f5f8; } td.figure { white-space: nowrap; font-variant-numeric: tabular-nums; }
@@ -33,6 +35,7 @@ def page(record: EvaluationRecord) -> str:
             *_about(record),
             "<h2>Figures</h2>",
             *_figures(record),
+            *(line for section in record.sections for line in _section(section)),
             f"<h2>The first {len(record.samples)} rows</h2>" if record.samples else "",
             *_samples(record),
             "</body></html>",
@@ -119,6 +122,19 @@ def _bar(gain: Estimate, kind: str) -> str:
         f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{half}" y2="{half}" stroke-width="3"/>'
         f'<circle cx="{value:.1f}" cy="{half}" r="4" fill="currentColor"/></svg>'
     )
+
+
+def _section(section: Section) -> Iterable[str]:
+    yield f"<h2>{escape(section.title)}</h2><p>{escape(section.about)}</p>"
+    for table in section.tables:
+        yield f"<h3>{escape(table.title)}</h3><p><small>{escape(table.note)}</small></p>"
+        heads = ["", *(column.label for column in table.columns)]
+        yield f"<table><thead><tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr></thead><tbody>"
+        for row, line in zip(table.rows, table.lines(), strict=True):
+            kinds = ["", *("" if isinstance(cell, str) else ' class="figure"' for cell in row.cells)]
+            cells = zip(kinds, line, strict=True)
+            yield f"<tr>{''.join(f'<td{kind}>{escape(text)}</td>' for kind, text in cells)}</tr>"
+        yield "</tbody></table>"
 
 
 def _samples(record: EvaluationRecord) -> Iterable[str]:

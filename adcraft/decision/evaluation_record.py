@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from adcraft.decision.evaluation_section import Frozen, Section
 from adcraft.errors import TrackingError
 
 FOLDER = "evaluation"
@@ -15,11 +16,7 @@ MODEL, AGAINST = "model", "against"
 Direction = Literal["higher", "lower", ""]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Estimate(_Frozen):
+class Estimate(Frozen):
     """A figure and its bootstrap interval, in the metric's unit."""
 
     value: float
@@ -27,7 +24,7 @@ class Estimate(_Frozen):
     high: float
 
 
-class MetricNote(_Frozen):
+class MetricNote(Frozen):
     """How to read a metric.
 
     Attributes:
@@ -41,7 +38,7 @@ class MetricNote(_Frozen):
     digits: int
 
 
-class Contender(_Frozen):
+class Contender(Frozen):
     """A model version that was evaluated."""
 
     version: str
@@ -50,7 +47,7 @@ class Contender(_Frozen):
     dataset_version: str
 
 
-class Sample(_Frozen):
+class Sample(Frozen):
     """One product of the test split and each side's copy for it."""
 
     product: str
@@ -58,7 +55,7 @@ class Sample(_Frozen):
     copies: dict[str, str]
 
 
-class EvaluationRecord(_Frozen):
+class EvaluationRecord(Frozen):
     """The figures of one evaluation.
 
     Attributes:
@@ -75,6 +72,7 @@ class EvaluationRecord(_Frozen):
         gains: of ``model`` over ``against``, by metric; above zero is better, except where the metric
             has no direction.
         not_compared: metric: why it has no gain.
+        sections: on ``model`` alone, which nothing is compared with.
     """
 
     format: Literal[1] = 1
@@ -95,6 +93,7 @@ class EvaluationRecord(_Frozen):
     naming: dict[str, dict[str, int]]
     gains: dict[str, Estimate]
     not_compared: dict[str, str]
+    sections: tuple[Section, ...] = ()
     samples: tuple[Sample, ...]
 
     @property
@@ -120,6 +119,11 @@ class EvaluationRecord(_Frozen):
             f"{found['exact']}"
             for field, found in self.naming.items()
         ]
+
+    @property
+    def section_figures(self) -> dict[str, float]:
+        """The figures of all sections, by the names that they have as metrics."""
+        return {name: figure for section in self.sections for name, figure in section.figures.items()}
 
     @property
     def page_file(self) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from adcraft.decision.evaluation_record import AGAINST, EvaluationRecord
+from adcraft.decision.evaluation_section import Section, Table
 
 _SHOWN = {"loss": "loss", "rouge_l": "ROUGE-L", "chrf": "chrF", "slot_accuracy": "slots"}
 
 
 def table(record: EvaluationRecord) -> str:
-    """The main scores of each side; below them how the copies spell names, and the gains with their
-    intervals.
+    """The main scores of each side; below them how the copies spell names, the gains with their intervals,
+    and the tables of all sections.
     """
     shown = {name: head for name, head in _SHOWN.items() if name in record.metrics}
     lines = [f"{'':24}" + "".join(f"{head:>9}" for head in shown.values())]
@@ -19,7 +22,8 @@ def table(record: EvaluationRecord) -> str:
             for name in shown
         ]
         lines.append(f"{record.labels[side]:24}{''.join(cells)}")
-    return "\n".join([*lines, *record.naming_lines, *_gains(record)])
+    sections = (line for section in record.sections for line in _section(section))
+    return "\n".join([*lines, *record.naming_lines, *_gains(record), *sections])
 
 
 def _gains(record: EvaluationRecord) -> list[str]:
@@ -35,3 +39,23 @@ def _gains(record: EvaluationRecord) -> list[str]:
         low, high = (f"{end:+.{note.digits}f}" for end in (gain.low, gain.high))
         lines.append(f"{label:47}{gain.value:+9.{note.digits}f}  {low} to {high}")
     return lines
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield from ("", f"{section.title}. {section.about}")
+    for table in section.tables:
+        yield from ("", table.title)
+        yield from _aligned(table)
+
+
+def _aligned(table: Table) -> Iterator[str]:
+    """Each column as wide as what stands in it, figures to the right and words to the left."""
+    lines = [("", *(column.label for column in table.columns)), *table.lines()]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    words = {index for row in table.rows for index, cell in enumerate(row.cells, 1) if isinstance(cell, str)}
+    for line in lines:
+        padded = (
+            f"{cell:<{width}}" if index in {0, *words} else f"{cell:>{width}}"
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        yield "  ".join(padded).rstrip()

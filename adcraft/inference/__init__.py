@@ -1,1 +1,1 @@
-"""What a trained model is made of, and how it answers. Needs neither torch nor transformers."""
+"""What a trained model is made of, and how it answers. Only the torch engine needs torch and transformers."""

@@ -3,7 +3,10 @@
     manifest.json
     model/      config.json, model.safetensors, tokenizer.json, ...   (transformers' own layout)
     engine/     model.bin, config.json, shared_vocabulary.json        (CTranslate2)
+                vmap.txt                                              (pieces that it may write, if not all)
     settings.json
+    lexicon.json                                                      (of the texts that it learnt from)
+    specimens.json                                                    (of what it wrote when this was made)
 
 No file in it is a pickle.
 """
@@ -19,6 +22,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adcraft.errors import BundleError
+from adcraft.inference.lexicon import LEXICON
+from adcraft.inference.specimens import SPECIMENS
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -99,6 +104,16 @@ class Bundle:
     def tokenizer(self) -> Path:
         """The tokenizer of training, as the ``tokenizers`` library writes it."""
         return self.model / "tokenizer.json"
+
+    @property
+    def lexicon(self) -> Path:
+        """Of the texts that the model learnt from; older bundles have none."""
+        return self.path / LEXICON
+
+    @property
+    def specimens(self) -> Path:
+        """Of what the model wrote when the bundle was made; older bundles have none."""
+        return self.path / SPECIMENS
 
 
 def open_bundle(path: Path) -> Bundle:

@@ -1,4 +1,4 @@
-"""The engine: token ids in, token ids out. CTranslate2 on CPU and GPU."""
+"""The engine: token ids in, token ids out. CTranslate2 on CPU and GPU; see also ``torch_engine``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from adcraft.errors import BundleError, SettingsError
+from adcraft.inference.vocabulary_map import VOCABULARY_MAP, check_vocabulary_map, read_vocabulary_map
+
+_PREFERRED = {"cpu": ("int8",), "cuda": ("float16", "int8_float16", "int8")}
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,8 @@ class Hypothesis:
     """One decoded sequence: ids without ``</s>``, and its score.
 
     The score is the mean log-probability per token, ``</s>`` among them; of one among several variants the
-    log-probability of its first token and the mean of the others, added.
+    log-probability of its first token and the mean of the others, added. With a vocabulary map, probabilities
+    are shared out among the pieces that may be written.
     """
 
     ids: list[int]
@@ -49,19 +53,26 @@ class CTranslate2Engine:
     def __init__(
         self, folder: Path, vocabulary: Sequence[str], *, compute_type: str = "auto", threads: int = 1
     ) -> None:
-        """Load ``folder``. ``compute_type`` is one that the hardware supports, or ``auto``: int8 on
-        a CPU (bfloat16 there is 10 times slower), float16 on a GPU.
+        """Load ``folder``, with its vocabulary map if it has one. ``compute_type`` is one that the hardware
+        supports, or ``auto``: int8 on a CPU (bfloat16 there is 10 times slower), float16 on a GPU.
 
         Raises:
-            BundleError: the converted model's vocabulary is not the tokenizer's, id for id.
+            BundleError: the converted model's vocabulary is not the tokenizer's, id for id; or its map has
+                pieces that it does not.
             SettingsError: the hardware does not support ``compute_type``.
         """
         import ctranslate2
 
         device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-        self.compute_type = _choose(compute_type, device, ctranslate2.get_supported_compute_types(device))
+        self.compute_type = choose_compute_type(
+            compute_type, device, ctranslate2.get_supported_compute_types(device), _PREFERRED[device]
+        )
         self._vocabulary = read_vocabulary(folder)
         check_vocabulary(self._vocabulary, vocabulary, where=str(folder))
+        self._cut = (folder / VOCABULARY_MAP).exists()
+        if self._cut:
+            pieces = read_vocabulary_map(folder / VOCABULARY_MAP)
+            check_vocabulary_map(pieces, self._vocabulary, where=str(folder))
         self._id_of = {token: index for index, token in enumerate(self._vocabulary)}
         self._translator = ctranslate2.Translator(
             str(folder),
@@ -84,6 +95,7 @@ class CTranslate2Engine:
             max_decoding_length=max_tokens,
             max_input_length=0,
             disable_unk=True,
+            use_vmap=self._cut,
             return_scores=True,
         )
         return [
@@ -148,10 +160,14 @@ def check_vocabulary(engine: Sequence[str], tokenizer: Sequence[str], *, where: 
         raise BundleError(f"The engine at {where} has {twice!r} twice; CTranslate2 would merge the two ids.")
 
 
-def _choose(wanted: str, device: str, supported: set[str]) -> str:
+def choose_compute_type(wanted: str, device: str, supported: set[str], preferred: Sequence[str]) -> str:
+    """``wanted``; where it is ``auto``, the first that is preferred and supported, else float32.
+
+    Raises:
+        SettingsError: it is not supported.
+    """
     if wanted == "auto":
-        order = ("int8",) if device == "cpu" else ("float16", "int8_float16", "int8")
-        return next((kind for kind in order if kind in supported), "float32")
+        return next((kind for kind in preferred if kind in supported), "float32")
     if wanted not in supported:
         raise SettingsError(
             f"compute_type {wanted!r} is not supported by this {device}. Supported: auto, "

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from adcraft.inference.bundle import Bundle, PromptSettings
 from adcraft.inference.codec import TextCodec
-from adcraft.inference.engine import CTranslate2Engine, Engine
+from adcraft.inference.engine import Engine
+from adcraft.inference.engine_choice import EngineKind, open_engine
+from adcraft.inference.lexicon import Lexicon, read_lexicon
 from adcraft.workload import Prompt, Record, Workload
 from adcraft.workloads import get_workload
 
@@ -33,46 +35,70 @@ class Generator:
     """A model that answers. Blocking, not re-entrant.
 
     Attributes:
+        engine: ids in, ids out.
+        codec: text to these ids and back.
         prompt: how the model reads.
+        lexicon: of the texts that it learnt from.
     """
 
-    def __init__(self, engine: Engine, codec: TextCodec, workload: Workload, prompt: PromptSettings) -> None:
-        self._engine = engine
-        self._codec = codec
+    def __init__(
+        self,
+        engine: Engine,
+        codec: TextCodec,
+        workload: Workload,
+        prompt: PromptSettings,
+        lexicon: Lexicon | None = None,
+    ) -> None:
+        self.engine = engine
+        self.codec = codec
         self._workload = workload
         self.prompt = prompt
+        self.lexicon = lexicon or Lexicon()
 
     @classmethod
-    def load(cls, bundle: Bundle, *, compute_type: str = "auto", threads: int = 1) -> Generator:
-        """Load a bundle's engine and tokenizer.
+    def load(
+        cls, bundle: Bundle, *, engine: EngineKind = "auto", compute_type: str = "auto", threads: int = 1
+    ) -> Generator:
+        """Load a bundle's model and tokenizer.
 
         Raises:
             BundleError: engine and tokenizer don't agree, or a file can't be read.
             SettingsError: the hardware does not support ``compute_type``.
         """
         codec = TextCodec.load(bundle.tokenizer)
-        engine = CTranslate2Engine(
-            bundle.engine, codec.vocabulary, compute_type=compute_type, threads=threads
-        )
-        return cls(engine, codec, get_workload(bundle.manifest.workload), bundle.manifest.prompt)
+        opened = open_engine(bundle, codec, kind=engine, compute_type=compute_type, threads=threads)
+        workload = get_workload(bundle.manifest.workload)
+        return cls(opened, codec, workload, bundle.manifest.prompt, read_lexicon(bundle.lexicon))
 
     @property
     def compute_type(self) -> str:
         """The number type that the engine computes in."""
-        return self._engine.compute_type
+        return self.engine.compute_type
 
     def generate(self, records: Sequence[Record], *, variants: int = 1) -> list[Generation]:
         """Write for each record, all in one engine batch. Order is kept."""
-        return self.write([self._workload.prompt(record, self.prompt.fields) for record in records], variants)
+        prompts = [self._workload.prompt(record, self.prompt.fields) for record in records]
+        return self.write(prompts, self.encode(prompts), variants)
 
-    def write(self, prompts: Sequence[Prompt], variants: int) -> list[Generation]:
-        """Write for each prompt, all in one engine batch. Order is kept."""
-        sources = self._codec.encode([prompt.source for prompt in prompts], self.prompt.source_tokens)
-        decoded = self._engine.decode(sources, max_tokens=self.prompt.target_tokens, variants=variants)
+    def encode(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """The ids that the model reads for each prompt, ending in ``</s>``."""
+        return self.codec.encode([prompt.source for prompt in prompts], self.prompt.source_tokens)
+
+    def write(
+        self, prompts: Sequence[Prompt], sources: Sequence[Sequence[int]], variants: int
+    ) -> list[Generation]:
+        """Write for each prompt, all in one engine batch. Order is kept.
+
+        Args:
+            prompts: what is asked.
+            sources: :meth:`encode` of them.
+            variants: texts for each.
+        """
+        decoded = self.engine.decode(sources, max_tokens=self.prompt.target_tokens, variants=variants)
         generations = []
         for prompt, source, hypotheses in zip(prompts, sources, decoded, strict=True):
             texts: dict[str, float] = {}
-            templates = self._codec.decode([hypothesis.ids for hypothesis in hypotheses])
+            templates = self.codec.decode([hypothesis.ids for hypothesis in hypotheses])
             for template, hypothesis in zip(templates, hypotheses, strict=True):
                 texts.setdefault(self._workload.finish(template, prompt.slots), hypothesis.score)
             generations.append(
@@ -91,7 +117,7 @@ class Generator:
         """
         learnt = [self._workload.target_example(record, self.prompt.fields) for record in records]
         taught = [example for example in learnt if example]
-        targets = self._codec.encode([example.target for example in taught], self.prompt.target_tokens)
-        sources = self._codec.encode([example.source for example in taught], self.prompt.source_tokens)
-        scores = iter(zip(self._engine.score(sources, targets), map(len, targets), strict=True))
+        targets = self.codec.encode([example.target for example in taught], self.prompt.target_tokens)
+        sources = self.codec.encode([example.source for example in taught], self.prompt.source_tokens)
+        scores = iter(zip(self.engine.score(sources, targets), map(len, targets), strict=True))
         return [next(scores) if example else (0.0, 0) for example in learnt]

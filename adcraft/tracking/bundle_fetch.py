@@ -36,15 +36,20 @@ def check_bundle(uri: str, version: ModelVersion) -> None:
         raise BundleError(f"{what} at {version.artifact_uri} is not an Adcraft bundle: it has no {MANIFEST}.")
 
 
+def place_of(version: ModelVersion, folder: Path) -> Path:
+    """Where the bundle of a version is, once it was fetched into ``folder``."""
+    return folder / f"{version.version}-{version.run_id[:12]}"
+
+
 def fetch_bundle(uri: str, version: ModelVersion, folder: Path) -> Path:
-    """Fetch a version's bundle into ``folder/<version>-<run id>``, or find it fetched. The download
+    """Fetch a version's bundle to :func:`place_of` it, or find it fetched. The download
     appears under that name when it is whole, so processes that race do no harm.
 
     Raises:
         BundleError: it is gone, or is none.
         TrackingError: the files can't be fetched.
     """
-    target = folder / f"{version.version}-{version.run_id[:12]}"
+    target = place_of(version, folder)
     if (target / MANIFEST).exists():
         return target
     check_bundle(uri, version)

@@ -38,13 +38,18 @@ _S3_MODULES = ("boto3", "botocore")
 _CHARS_OF_A_REASON = 300
 
 
-def connect(uri: str) -> MlflowClient:
+def connect(uri: str, *, create: bool = True) -> MlflowClient:
     """A client of the tracking server and registry at ``uri``.
 
     An SQLite file is created here if need be, by one process at a time: several at once would fail.
 
+    Args:
+        uri: of a server, or of an SQLite file.
+        create: that file; else it has to be there.
+
     Raises:
-        TrackingError: the server does not answer, or the address is of a kind that is not supported.
+        TrackingError: the server does not answer, the file is not there, or the address is of a kind that is
+            not supported.
         StorageError: the disk is full.
     """
     for name, value in _ENVIRONMENT.items():
@@ -55,6 +60,8 @@ def connect(uri: str) -> MlflowClient:
             "sqlite:///FILE."
         )
     check_answers(uri)
+    if not create:
+        check_there(uri)
     from mlflow import MlflowClient
 
     # It logs a traceback of each error that it then raises, and that explained() makes a sentence of.
@@ -92,6 +99,19 @@ def check_answers(uri: str) -> None:
         raise TrackingError(
             f"MLflow at {redacted(uri)} answers {answer.status_code}: {_first_line(answer.text)}. Check its "
             "logs, and the user, password and host names that it lets in."
+        )
+
+
+def check_there(uri: str) -> None:
+    """Look for an SQLite file before it is opened: one that is not there would be made anew, empty.
+
+    Raises:
+        TrackingError: it is not there.
+    """
+    if uri.startswith(_SQLITE) and not _is_made(file := _sqlite_file(uri)):
+        raise TrackingError(
+            f"MLflow at {uri} can't be reached: there is no {file}. Bring it back; if there never was one, "
+            "train a model first: python -m ray_jobs train."
         )
 
 
@@ -183,17 +203,21 @@ def _create_sqlite(uri: str) -> None:
     from filelock import FileLock
 
     file = _sqlite_file(uri)
-    if file.exists() and file.stat().st_size:
+    if _is_made(file):
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{file}.lock"):
-            if not (file.exists() and file.stat().st_size):
+            if not _is_made(file):
                 _create_tables(file)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise TrackingError(f"The MLflow database {file} can't be made: {error}.") from error
+
+
+def _is_made(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
 
 
 def _create_tables(file: Path) -> None:

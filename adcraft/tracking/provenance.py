@@ -97,11 +97,12 @@ def _git(*arguments: str) -> str:
 
 @cache
 def code_digest(*modules: str) -> str:
-    """Of Adcraft's version, the code of some modules, given by name, and the YAML beside them that is called
-    likewise: what they made is known by it.
+    """Of Adcraft's version, the code of some modules and packages, given by name, and the YAML beside modules
+    that is called likewise, or in packages: what they made is known by it.
     """
     stems = [_ROOT / module.replace(".", "/") for module in modules]
     files = [file for stem in stems for file in (Path(f"{stem}.py"), Path(f"{stem}.yaml")) if file.exists()]
+    files += [file for stem in stems for kind in ("*.py", "*.yaml") for file in stem.rglob(kind)]
     return hashlib.sha256(f"{__version__}\0{_digest_of(files)}".encode()).hexdigest()[:16]
 
 

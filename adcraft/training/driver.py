@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adcraft.data.dataset import PreparedDataset
+from adcraft.inference.bundle import Bundle
 from adcraft.registry import ModelVersion, Registry
 from adcraft.settings import Settings
 from adcraft.training.inputs import check_splits
@@ -46,18 +48,43 @@ def train(settings: Settings) -> TrainedModel:
         DatasetError, BaseModelError, TrainingError, TrackingError, StorageError, ClusterError: see
             ``adcraft.errors``.
     """
-    dataset = PreparedDataset.open(settings.data.root, settings.data.name, settings.data.version)
+    return train_on(
+        settings, PreparedDataset.open(settings.data.root, settings.data.name, settings.data.version)
+    )
+
+
+def train_on(
+    settings: Settings,
+    dataset: PreparedDataset,
+    *,
+    teacher: Bundle | None = None,
+    name: str = "",
+    tags: Mapping[str, str] | None = None,
+) -> TrainedModel:
+    """Fine-tune on ``dataset``, on the connected Ray; register the result.
+
+    Args:
+        settings: of the run.
+        dataset: to train on.
+        teacher: whose texts are learnt; None: the dataset's are.
+        name: of the run, before its key; empty: by dataset and base model.
+        tags: of the run, beside the usual ones.
+
+    Raises:
+        DatasetError, BaseModelError, TrainingError, TrackingError, StorageError, ClusterError: see
+            ``adcraft.errors``.
+    """
     check_splits(dataset)
     registry = Registry(settings.tracking.uri, settings.tracking.model)
-    key = run_key(settings, dataset)
+    key = run_key(settings, dataset, teacher=teacher.manifest.run.id if teacher else "")
     if found := _registered(registry, key):
         return found
     resources = _resources(settings)
-    run = TrainingRun(settings, dataset, key)
+    run = TrainingRun(settings, dataset, key, teacher=teacher)
     with run.alone():
         if found := _registered(registry, key):  # by a process that ended between the look and the lock
             return found
-        with run.logged() as run_log:
+        with run.logged(name and f"{name}-{key[:6]}", tags) as run_log:
             end_killed_runs(settings.tracking.uri, run_log.experiment_id, run.storage)
             metrics = run.execute(run_log, resources)
             version = registry.register(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock
 
@@ -33,16 +34,35 @@ _CODE = ("adcraft.training.encoding", "adcraft.inference.codec")
 """What decides, beside the workload, which ids a row becomes."""
 _TOKENS_IN_MEMORY = 50_000_000  # 200 MB
 TRAINING_SPLITS = ("train", "validation")
-_SCHEMA = pa.schema([("source", pa.list_(pa.int32())), ("target", pa.list_(pa.int32()))])
+SCHEMA = pa.schema([("source", pa.list_(pa.int32())), ("target", pa.list_(pa.int32()))])
 
 
 @dataclass(frozen=True)
 class EncodedSplit:
-    """A split as token ids, in Parquet: columns ``source`` and ``target``, lists of int32."""
+    """A split as token ids, in Parquet: columns ``source`` and ``target``, lists of int32.
+
+    Attributes:
+        folder: of the files.
+        rows: examples.
+        tokens: of sources and targets.
+        target_ids: ids that a target has, each once.
+    """
 
     folder: Path
     rows: int
     tokens: int
+    target_ids: frozenset[int] = frozenset()
+
+    def sources(self, count: int) -> list[list[int]]:
+        """What ``count`` examples read, or all if there are fewer, taken evenly over the split."""
+        stride = max(1, self.rows // count)
+        taken: list[list[int]] = []
+        passed = 0
+        for file in sorted(self.folder.glob("*.parquet")):
+            for batch in pq.ParquetFile(file).iter_batches(columns=["source"]):
+                taken += batch.column("source")[-passed % stride :: stride].to_pylist()
+                passed += batch.num_rows
+        return taken[:count]
 
     def read(self) -> ray.data.Dataset:
         """Stream it by Ray Data, beside workers that hold most CPUs. What is small enough is read here
@@ -56,15 +76,6 @@ class EncodedSplit:
         _keep_quiet()
         dataset: ray.data.Dataset = ray.data.from_blocks([pq.read_table(file) for file in files])
         return dataset
-
-
-def prompt_fields(dataset: PreparedDataset, workload: Workload) -> tuple[str, ...]:
-    """The fields that a prompt may show: not the one that every target of the dataset was taken from,
-    since a model would never have seen it.
-    """
-    sources = {field for field, rows in dataset.manifest.target_fields.items() if rows}
-    hidden = sources if len(sources) == 1 else set()
-    return tuple(field for field in workload.prompt_fields if field not in hidden)
 
 
 def examples(
@@ -106,7 +117,9 @@ def encode(
             if not (root / key / split).exists():
                 with told(f"encoding the {split} split"):
                     _write(dataset.split_files(split), workload, tokenizer, prompt, root / key / split)
-    return {split: _open(root / key / split, f"{split} split of {dataset.path}") for split in TRAINING_SPLITS}
+    return {
+        split: open_split(root / key / split, f"{split} split of {dataset.path}") for split in TRAINING_SPLITS
+    }
 
 
 def _write(
@@ -122,11 +135,16 @@ def _write(
         batch_format="pyarrow",
         batch_size=1024,
         num_cpus=DATA_CPUS,
-    ).write_datasink(OrderedParquetSink(aside, _SCHEMA), ray_remote_args={"num_cpus": DATA_CPUS})
+    ).write_datasink(OrderedParquetSink(aside, SCHEMA), ray_remote_args={"num_cpus": DATA_CPUS})
     aside.rename(folder)
 
 
-def _open(folder: Path, what: str) -> EncodedSplit:
+def open_split(folder: Path, what: str) -> EncodedSplit:
+    """The encoded split in ``folder``, counted.
+
+    Raises:
+        TrainingError: it is empty; ``what`` is what was encoded, for people.
+    """
     files = sorted(folder.glob("*.parquet"))
     rows = sum(pq.read_metadata(file).num_rows for file in files)
     if not rows:
@@ -134,13 +152,13 @@ def _open(folder: Path, what: str) -> EncodedSplit:
             f"No row of the {what} teaches anything: every target is empty, or leans on numbers that the "
             "product does not give."
         )
-    tokens = sum(
-        len(column.flatten())
-        for file in files
-        for batch in pq.ParquetFile(file).iter_batches()
-        for column in batch.columns
-    )
-    return EncodedSplit(folder, rows, tokens)
+    tokens, target_ids = 0, set()
+    for file in files:
+        for batch in pq.ParquetFile(file).iter_batches():
+            source, target = batch.column("source").flatten(), batch.column("target").flatten()
+            tokens += len(source) + len(target)
+            target_ids.update(pc.unique(target).to_pylist())
+    return EncodedSplit(folder, rows, tokens, frozenset(target_ids))
 
 
 def in_order(files: Sequence[Path]) -> ray.data.Dataset:
@@ -169,7 +187,7 @@ def _encode_batch(table: pa.Table, workload: str, tokenizer: str, prompt: Prompt
             "source": codec.encode([example.source for example in learnt], prompt.source_tokens),
             "target": codec.encode([example.target for example in learnt], prompt.target_tokens),
         },
-        schema=_SCHEMA,
+        schema=SCHEMA,
     )
 
 

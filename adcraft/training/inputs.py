@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -14,24 +15,32 @@ from filelock import FileLock
 
 from adcraft.data.dataset import PreparedDataset
 from adcraft.errors import DatasetError, SettingsError
-from adcraft.inference.bundle import PromptSettings
+from adcraft.inference.bundle import Bundle, PromptSettings
 from adcraft.inference.codec import TextCodec
+from adcraft.inference.lexicon import LEXICON, LexiconCounter
 from adcraft.settings import SCRATCH, Settings
 from adcraft.tracking.provenance import code_digest
 from adcraft.training.adapters import Adapters
 from adcraft.training.base_model import write_base
-from adcraft.training.encoding import TRAINING_SPLITS, EncodedSplit, encode, examples, prompt_fields
+from adcraft.training.encoding import TRAINING_SPLITS, EncodedSplit, encode, examples, taught
 from adcraft.training.heartbeat import told
 from adcraft.training.local_base import base_digest
 from adcraft.training.monitor import Sample
 from adcraft.training.plan import TrainingPlan
 from adcraft.training.resources import WorkerResources
-from adcraft.workload import Workload
+from adcraft.training.teaching import taught_split
+from adcraft.workload import Workload, without_target
 from adcraft.workloads import get_workload
 
-_CODE = ("adcraft.training.base_model", "adcraft.training.encoding", "adcraft.training.tokenizer")
+_CODE = (
+    "adcraft.inference.lexicon",
+    "adcraft.training.base_model",
+    "adcraft.training.encoding",
+    "adcraft.training.tokenizer",
+)
 """What decides, beside the workload, what a base is made like."""
-_TOKENIZER_EXAMPLES = 50_000
+_TOKENIZER_ROWS, _LEXICON_ROWS = 15_000, 5_000
+_VALUE_ROWS = 200
 # Of each matrix's own size (see optimizer.py). The second is what T5 was fine-tuned with by its authors.
 _SCRATCH_RATE, _PRETRAINED_RATE = 2e-2, 1e-3
 
@@ -53,29 +62,23 @@ def check_splits(dataset: PreparedDataset) -> None:
 class RunInputs:
     """Made when first asked for, below ``<train.storage>``; runs that need the same share them."""
 
-    def __init__(self, settings: Settings, dataset: PreparedDataset) -> None:
+    def __init__(self, settings: Settings, dataset: PreparedDataset, teacher: Bundle | None = None) -> None:
         """Make nothing yet.
 
         Args:
             settings: of the run.
             dataset: to train on.
+            teacher: whose texts are learnt in the place of the dataset's; it has the base's tokenizer.
 
         Raises:
             SettingsError: the workload has no such task.
         """
         self.workload = get_workload(settings.workload)
         self.pretrained = settings.model.base != SCRATCH
-        self.prompt = PromptSettings(
-            fields=prompt_fields(dataset, self.workload),
-            source_tokens=settings.model.source_tokens,
-            target_tokens=settings.model.target_tokens,
-            values={
-                field: tuple(sorted(values)) for field, values in dataset.manifest.values.items() if values
-            },
-            tasks=_known(settings.model.tasks, self.workload),
-        )
         self._settings = settings
         self._dataset = dataset
+        self._teacher = teacher
+        self.prompt = self._prompt()
         self._storage = Path(settings.train.storage)
 
     @cached_property
@@ -100,7 +103,9 @@ class RunInputs:
             if not folder.exists():
                 aside = _fresh_folder(folder.with_name(f".{key}-partial"))
                 with told(f"getting the base model ready ({model.base})"):
-                    write_base(model, self.workload.slot_tokens, self._texts, aside)
+                    counter = LexiconCounter()
+                    write_base(model, self.workload.slot_tokens, lambda: self._texts(counter), aside)
+                    self._write_lexicon(counter, aside / LEXICON)
                 aside.rename(folder)
         return folder
 
@@ -111,8 +116,13 @@ class RunInputs:
 
     @cached_property
     def splits(self) -> dict[str, EncodedSplit]:
-        """The training splits as the base's token ids."""
-        return encode(self._dataset, self.workload, self.tokenizer, self.prompt, self._storage / "encoded")
+        """The training splits as the base's token ids. A teacher writes what is learnt from, not what the
+        training is validated by.
+        """
+        splits = encode(self._dataset, self.workload, self.tokenizer, self.prompt, self._storage / "encoded")
+        if self._teacher:
+            splits["train"] = taught_split(self._teacher, splits["train"], self._storage / "taught")
+        return splits
 
     @cached_property
     def samples(self) -> list[Sample]:
@@ -122,7 +132,7 @@ class RunInputs:
             Sample(
                 product=row[self.workload.product_name] or "",
                 reference=row["target"] or "",
-                prompt=self.workload.prompt(row, self.prompt.fields),
+                prompt=self.workload.prompt(without_target(row), self.prompt.fields),
             )
             for row in rows
         ]
@@ -171,13 +181,40 @@ class RunInputs:
             until=until,
         )
 
-    def _texts(self) -> Sequence[str]:
+    def _prompt(self) -> PromptSettings:
+        """Its values are those that the feed has, and those that some of what it teaches was made with."""
+        model = self._settings.model
+        prompt = PromptSettings(
+            fields=self.workload.prompt_fields,
+            source_tokens=model.source_tokens,
+            target_tokens=model.target_tokens,
+            tasks=_known(model.tasks, self.workload),
+        )
+        values = {field: set(counts) for field, counts in self._dataset.manifest.values.items() if counts}
+        for row in islice(self._dataset.rows("train"), _VALUE_ROWS):
+            for example in taught(row, self.workload, prompt):
+                for field, value in example.values.items():
+                    values.setdefault(field, set()).add(value)
+        return prompt.model_copy(
+            update={"values": {field: tuple(sorted(those)) for field, those in values.items()}}
+        )
+
+    def _write_lexicon(self, counter: LexiconCounter, file: Path) -> None:
+        """That of the base where it has one, since it learnt from those texts; else of what was counted."""
+        own = Path(self._settings.model.base).expanduser() / LEXICON
+        if self.pretrained and own.is_file():
+            shutil.copyfile(own, file)
+            return
+        if not counter.examples:  # a pretrained base has a tokenizer
+            deque(self._texts(counter, _LEXICON_ROWS), maxlen=0)
+        counter.lexicon(closed=not self.pretrained).write(file)
+
+    def _texts(self, counter: LexiconCounter, rows: int = _TOKENIZER_ROWS) -> Iterator[str]:
+        """What about so many rows teach, which is counted."""
         files = self._dataset.split_files("train")
-        return [
-            text
-            for example in examples(files, self.workload, self.prompt, limit=_TOKENIZER_EXAMPLES)
-            for text in (example.source, example.target)
-        ]
+        for example in examples(files, self.workload, self.prompt, limit=rows):
+            counter.add(example)
+            yield from (example.source, example.target)
 
     def _sample_sources(self) -> tuple[tuple[int, ...], ...]:
         sources = [sample.prompt.source for sample in self.samples]

@@ -14,14 +14,14 @@ from filelock import FileLock, Timeout
 
 from adcraft.data.dataset import PreparedDataset
 from adcraft.errors import StorageError, TrainingError
-from adcraft.inference.bundle import DatasetReference, RunReference
+from adcraft.inference.bundle import Bundle, DatasetReference, RunReference
 from adcraft.registry import BEST
 from adcraft.settings import Settings
 from adcraft.tracking.connection import redacted
 from adcraft.tracking.curves import learning_curve
 from adcraft.tracking.provenance import provenance_tags
 from adcraft.tracking.run_log import RunLog
-from adcraft.training.bundling import build_bundle
+from adcraft.training.bundling import PROBES, build_bundle
 from adcraft.training.faults import disk_is_full
 from adcraft.training.heartbeat import told
 from adcraft.training.inputs import RunInputs
@@ -39,7 +39,12 @@ class TrainingRun:
     """One training run and its folder ``<train.storage>/<key>``."""
 
     def __init__(
-        self, settings: Settings, dataset: PreparedDataset, key: str, origin: Origin | None = None
+        self,
+        settings: Settings,
+        dataset: PreparedDataset,
+        key: str,
+        origin: Origin | None = None,
+        teacher: Bundle | None = None,
     ) -> None:
         """Look for nothing yet.
 
@@ -48,10 +53,11 @@ class TrainingRun:
             dataset: to train on.
             key: see :mod:`adcraft.training.run_key`.
             origin: the checkpoint to begin from, which was handed over; None: the base model.
+            teacher: whose texts are learnt; None: the dataset's are.
         """
         self.settings = settings
         self.dataset = dataset
-        self.inputs = RunInputs(settings, dataset)
+        self.inputs = RunInputs(settings, dataset, teacher)
         self.key = key
         self.storage = Path(settings.train.storage)
         self.folder = self.storage / key
@@ -235,6 +241,8 @@ class TrainingRun:
                 prompt=self.inputs.prompt,
                 metrics=metrics,
                 settings=self._public_settings(),
+                target_ids=self.inputs.splits["train"].target_ids,
+                sources=self.inputs.splits["validation"].sources(PROBES),
             )
             run_log.folder(bundle.path, "bundle")
 

@@ -16,7 +16,11 @@ from adcraft.training.origin import Origin
 
 
 def run_key(
-    settings: Settings, dataset: PreparedDataset, origin: Origin | None = None, part_of: str = ""
+    settings: Settings,
+    dataset: PreparedDataset,
+    origin: Origin | None = None,
+    part_of: str = "",
+    teacher: str = "",
 ) -> str:
     """A run is known by it: dataset, model (a local base by its files too), training settings, the
     checkpoint that it begins from, and Adcraft's version. Where other files lie, how many CPUs there are and
@@ -28,6 +32,7 @@ def run_key(
         dataset: that it is trained on.
         origin: the checkpoint that it begins from; None: the base model.
         part_of: what else must be the same, where runs are compared in the middle: its name; "": nothing.
+        teacher: the run of the model whose texts are learnt; "": the dataset's are.
     """
     train = settings.train.model_dump(exclude={*MEANS, "fresh"})
     if not settings.train.lora.rank:
@@ -47,4 +52,6 @@ def run_key(
         content["origin"] = asdict(origin)
     if part_of:
         content["part_of"] = part_of
+    if teacher:
+        content["teacher"] = teacher
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -19,9 +19,9 @@ import pytest
 from adcraft.tracking.connection import connect
 from adcraft.tracking.provenance import COMMIT, COMMIT_TAG
 from cluster.local import local_head
-from tests.drills.training_job import SLOW, JobProcess, furnish
+from tests.drills.training_job import SLOW, JobProcess
 from tests.drills.two_nodes import two_nodes
-from tests.jobs import training_workers
+from tests.jobs import furnish, training_workers
 from tests.mlflow_server import Server
 from tests.prepared import write_prepared
 from tests.small_disk import fill, small_disk

@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.drills.training_job import Traces, TrainingJob, furnish
+from tests.drills.training_job import Traces, TrainingJob
 from tests.drills.two_nodes import TwoNodes, two_nodes
-from tests.jobs import training_workers
+from tests.jobs import furnish, training_workers
 from tests.prepared import write_prepared
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]

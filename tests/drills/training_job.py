@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,12 +25,6 @@ SLOW = (  # epochs of some seconds, so that there is a middle to be killed in
     "train.tokens_per_batch=96",
     "ray.num_cpus=2",
 )
-
-
-def furnish(home: Path, other: Path) -> None:
-    """Give ``home`` what another has before it trains: dataset, base model, token ids."""
-    for made in ("data", "train/bases", "train/encoded"):
-        shutil.copytree(other / made, home / made)
 
 
 class JobProcess:

@@ -28,7 +28,10 @@ class TwoNodes:
 
     def kill_one_that_trains(self) -> None:
         """SIGKILL to a node with a training worker, and so to all that runs on it."""
-        worker = training_workers(psutil.Process())[0]
+        self.kill_that_of(training_workers(psutil.Process())[0])
+
+    def kill_that_of(self, worker: psutil.Process) -> None:
+        """SIGKILL to the node that a worker runs on, and to the worker."""
         raylets = {node.all_processes["raylet"][0].process.pid: node for node in self._cluster.worker_nodes}
         node = raylets[next(parent.pid for parent in worker.parents() if parent.pid in raylets)]
         self._cluster.remove_node(node, allow_graceful=False)

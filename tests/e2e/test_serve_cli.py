@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +21,11 @@ import pytest
 import yaml
 from ray.serve.schema import ServeDeploySchema
 
+from adcraft.registry import Registry
 from cluster.local import LocalHead, local_head
 from cluster.ports import free_port
 from tests.listeners import LOOPBACKS, addresses_listened_on
+from tests.processes import is_up
 from tests.tiny_model import tiny_home
 
 pytestmark = pytest.mark.e2e
@@ -77,24 +80,16 @@ def test_alias_that_does_not_exist(home: Path) -> None:
 
 
 def test_bundle_that_was_tampered_with(home: Path, tmp_path: Path) -> None:
-    fetched = tmp_path / "models"
-    fetch = [sys.executable, "-c", _FETCH, str(home), str(fetched)]
-    subprocess.run(fetch, env=environment(home), cwd=ROOT, check=True)
-    weights = next(fetched.glob("*/engine/model.bin"))
+    with warnings.catch_warnings(action="ignore"):  # of MLflow about itself
+        registry = Registry(f"sqlite:///{home}/mlflow.db", "ad_copy")
+        weights = (
+            registry.download(registry.resolve("champion"), tmp_path / "models") / "engine" / "model.bin"
+        )
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     code, sentence = refused(tmp_path, f"serve.port={free_port()}", tracking=home)
     assert code == 8
     assert "engine/model.bin" in sentence
     assert "was changed" in sentence
-
-
-_FETCH = """
-import sys
-from pathlib import Path
-from adcraft.registry import Registry
-registry = Registry(f"sqlite:///{sys.argv[1]}/mlflow.db", "ad_copy")
-registry.download(registry.resolve("champion"), Path(sys.argv[2]))
-"""
 
 
 def test_port_in_use(home: Path) -> None:
@@ -111,6 +106,7 @@ def test_address_that_others_can_reach(home: Path) -> None:
     code, sentence = refused(home, "serve.host=0.0.0.0")
     assert code == 2
     assert "127.0.0.1" in sentence
+    assert "python -m serve_app keys create" in sentence
 
 
 def test_serves_until_interrupted_and_leaves_nothing(home: Path, tmp_path: Path) -> None:
@@ -144,7 +140,7 @@ def test_serves_until_interrupted_and_leaves_nothing(home: Path, tmp_path: Path)
         finally:
             process.kill()
     _, left = psutil.wait_procs(started, timeout=10)
-    assert not [p.cmdline() for p in left if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert not [p.cmdline() for p in left if is_up(p)]
     ray_folder.rmdir()  # it is empty again
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False)
@@ -180,12 +176,14 @@ def test_serve_build_writes_a_config_that_serve_accepts(home: Path, tmp_path: Pa
     ServeDeploySchema.model_validate(tree)
     [application] = tree["applications"]
     assert application["import_path"] == "serve_app.app:app"
-    assert {deployment["name"] for deployment in application["deployments"]} == {"ingress", "generator"}
+    names = {deployment["name"] for deployment in application["deployments"]}
+    assert names == {"ingress", "generator", "control"}
 
 
-def test_serve_deploy_with_the_shipped_yaml(head: LocalHead, tmp_path: Path) -> None:
+def test_serve_deploy_with_the_shipped_yaml(head: LocalHead, home: Path, tmp_path: Path) -> None:
     tree = yaml.safe_load(YAML.read_text(encoding="utf-8"))
     tree["http_options"]["port"] = port = free_port()
+    tree["applications"][0]["args"]["serve"]["access_log"] = str(tmp_path / "access.jsonl")
     config = tmp_path / "serve.yaml"
     config.write_text(yaml.safe_dump(tree), encoding="utf-8")
     access = dict(head.environment)
@@ -202,3 +200,40 @@ def test_serve_deploy_with_the_shipped_yaml(head: LocalHead, tmp_path: Path) -> 
     assert answer.json()["creative"] == "Meet Running Shoes by Nike."
     assert answer.json()["model"]["alias"] == "champion"
     assert addresses_listened_on(psutil.Process(head.leash.pid).children(recursive=True)) <= LOOPBACKS
+    shuts_when_a_key_is_created(home, url, tmp_path / "access.jsonl")
+
+
+def shuts_when_a_key_is_created(home: Path, url: str, access_log: Path) -> None:
+    def ask(**headers: str) -> httpx.Response:
+        return httpx.post(url, json=SHOES, headers=headers, timeout=30, trust_env=False)
+
+    def keys(*arguments: str) -> dict[str, str]:
+        command = [sys.executable, "-m", "serve_app", "keys", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment(home), capture_output=True, text=True, timeout=120, check=True
+        )
+        return json.loads(done.stdout.splitlines()[-1])
+
+    made = keys("create", "--name", "shop")
+    try:
+        deadline = time.monotonic() + 30
+        while (refused := ask()).status_code != 401 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert refused.json()["error"]["code"] == "key_missing"
+        assert refused.headers["www-authenticate"].startswith("Bearer")
+        assert ask(Authorization=f"Bearer {made['key']}").status_code == 200
+        keys("revoke", made["id"])
+        deadline = time.monotonic() + 30
+        while (
+            revoked := ask(**{"X-API-Key": made["key"]})
+        ).status_code != 401 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert revoked.json()["error"]["code"] == "key_invalid"
+    finally:
+        (home / "keys.json").unlink()
+    lines = [json.loads(line) for line in access_log.read_text().splitlines()]
+    assert made["key"][13:] not in access_log.read_text()
+    assert {(line["status"], line["key_id"], line["model_version"]) for line in lines} >= {
+        (200, made["id"], "1"),
+        (401, None, None),
+    }

@@ -1,12 +1,11 @@
 """One Ray for all integration tests: a cluster for each would take minutes."""
 
-import logging
-import shutil
-import tempfile
 from collections.abc import Iterator
 
 import pytest
 
+from adcraft.settings import load_settings
+from cluster import session
 from tests.jobs import TrainedHome, run_job, train_arguments
 from tests.prepared import write_prepared
 
@@ -14,14 +13,8 @@ from tests.prepared import write_prepared
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """A local Ray of 8 logical CPUs, which the commands under test use too, since it is initialised."""
-    import ray
-
-    # Unix sockets have short paths, so Ray's folder is not below pytest's.
-    folder = tempfile.mkdtemp(prefix="adcraft-", dir="/tmp")
-    ray.init(address="local", num_cpus=8, log_to_driver=False, logging_level=logging.ERROR, _temp_dir=folder)
-    yield
-    ray.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)
+    with session.ray_session(load_settings(None, ["ray.num_cpus=8"], {})):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from html import escape
 from pathlib import Path
 
 import pytest
 
+from adcraft.registry import ModelVersion, Registry
+from adcraft.settings import load_settings
+from adcraft.training.run import TrainingRun
+from adcraft.training.run_key import run_key
+from adcraft.training.run_state import kept_in
 from tests.jobs import Job, TrainedHome, killing_a_worker, run_job
 from tests.prepared import write_prepared, write_records
 
 pytestmark = pytest.mark.integration
 
-BASELINES = ("echo", "nearest")
+BASELINES = ("echo", "template", "nearest")
+ALONE = (
+    "evaluate.model=1",
+    "evaluate.against=none",
+    "evaluate.ad_products=6",
+    'evaluate.ad_placements=["creative"]',  # a body, which the model has learnt
+)
 METRICS = {
     "loss", "rouge_l", "chrf", "distinct_1", "distinct_2", "slot_accuracy", "unsupported_numbers", "length",
     "seconds_per_copy",
@@ -22,20 +34,33 @@ METRICS = {
 
 @pytest.fixture(scope="module")
 def evaluated(trained: TrainedHome) -> Job:
-    return run_job(trained.arguments, "evaluate.model=1", "evaluate.against=none", stage="evaluate")
+    return run_job(trained.arguments, *ALONE, stage="evaluate")
 
 
 @pytest.fixture(scope="module")
-def challenger(trained: TrainedHome) -> Job:
-    """Version 2: as the champion, but trained a little less."""
-    job = run_job(trained.arguments, "train.max_epochs=1")
-    assert job.result["aliases"] == ["challenger"], job.err
-    return job
+def challenger(trained: TrainedHome) -> ModelVersion:
+    """Version 2: what the champion was after its first epoch."""
+    champion, less = (
+        load_settings(overrides=[*trained.arguments, *more]) for more in ([], ["train.max_epochs=1"])
+    )
+    first = kept_in(trained.home / "train" / run_key(champion, trained.dataset))[0]
+    run = TrainingRun(less, trained.dataset, run_key(less, trained.dataset))
+    with warnings.catch_warnings(action="ignore"), run.logged() as run_log:  # of MLflow about itself
+        run.conclude(run_log, first, first)
+        version = Registry(trained.uri, "ad_copy").register(
+            run_id=run_log.run_id,
+            run_name=run_log.run_name,
+            run_key=run.key,
+            dataset_version=trained.dataset.version,
+        )
+        run_log.end("FINISHED")
+    assert version.aliases == ("challenger",)
+    return version
 
 
 @pytest.fixture(scope="module")
-def compared(trained: TrainedHome, challenger: Job) -> Job:
-    return run_job(trained.arguments, stage="evaluate")
+def compared(trained: TrainedHome, challenger: ModelVersion) -> Job:
+    return run_job(trained.arguments, "evaluate.ad_products=0", stage="evaluate")
 
 
 def test_line_of_json_has_every_sides_scores(trained: TrainedHome, evaluated: Job) -> None:
@@ -63,13 +88,15 @@ def test_loss_is_near_that_of_training(trained: TrainedHome, evaluated: Job) -> 
 
 
 def test_table_is_printed_before_it(evaluated: Job) -> None:
-    title, header, *rows, brand, name, _ = evaluated.out.splitlines()
+    lines = evaluated.out.splitlines()
+    title, header, *rows, brand, name = lines[: lines.index("")]
     found = evaluated.result["naming"]
     assert brand == "brand: in {named} of 20 copies, spelled exactly in {exact}".format(**found["brand"])
     assert name.startswith("product name: in ")
     assert title == "ad_copy version 1 on 20 rows of 20 untouched test products"
     assert header.split() == ["loss", "ROUGE-L", "chrF", "slots"]
-    assert [row[:24].strip() for row in rows] == ["version 1", "echo of the name", "nearest training text"]
+    sides = ["version 1", "echo of the name", "filled template", "nearest training text"]
+    assert [row[:24].strip() for row in rows] == sides
 
 
 def test_scores_and_page_land_in_the_models_run(trained: TrainedHome, evaluated: Job, tmp_path: Path) -> None:
@@ -83,17 +110,37 @@ def test_scores_and_page_land_in_the_models_run(trained: TrainedHome, evaluated:
         assert escape(row["product_name"] or "") in shown
 
 
+def test_ads_are_reported_on(trained: TrainedHome, evaluated: Job, tmp_path: Path) -> None:
+    figures = evaluated.result["sections"]
+    assert figures["ads_texts/creative/creative/products"] == 6
+    assert figures["ads_texts/creative/creative/texts"] > 6
+    assert figures["ads_candidates/creative/creative/candidates"] > 6
+    assert 0 <= figures["ads_candidates/creative/creative/passed"] <= 1
+    assert figures["ads_candidates/creative/creative/within_limits"] == 1  # it has none that is hard
+    assert figures["ads_variants/creative/creative/identical"] == 0
+    for title in ("Texts given out", "What the model wrote", "Variants of one product", "Controls"):
+        assert title in evaluated.out.splitlines()
+    logged = trained.client().get_run(trained.run_id).data.metrics
+    assert {f"test/{name}" for name in figures} <= logged.keys()
+    page = trained.client().download_artifacts(trained.run_id, evaluated.result["page"], str(tmp_path))
+    assert "<h3>What the model wrote</h3>" in Path(page).read_text()
+
+
+def test_unknown_placement_of_ads(trained: TrainedHome) -> None:
+    job = run_job(trained.arguments, 'evaluate.ad_placements=["google"]', stage="evaluate")
+    assert job.code == 2
+    assert job.result["error"].startswith("The placement 'google' is not known. Known: creative, email")
+
+
 def test_the_same_evaluation_is_not_done_twice(trained: TrainedHome, evaluated: Job) -> None:
-    arguments = [*trained.arguments, "evaluate.model=1", "evaluate.against=none"]
+    arguments = [*trained.arguments, *ALONE]
     again = run_job(arguments, stage="evaluate")
     assert "this evaluation was done before" in again.err
     assert again.result == {**evaluated.result, "reused": True}
     assert again.out.splitlines()[:-1] == evaluated.out.splitlines()[:-1]
-    assert run_job(arguments, "evaluate.rows=3", stage="evaluate").result["reused"] is False
-    assert run_job(arguments, "evaluate.fresh=true", stage="evaluate").result["reused"] is False
 
 
-def test_challenger_beside_champion(trained: TrainedHome, compared: Job, challenger: Job) -> None:
+def test_challenger_beside_champion(trained: TrainedHome, compared: Job, challenger: ModelVersion) -> None:
     result = compared.result
     assert compared.code == 0, compared.err
     assert (result["model_version"], result["against_version"], result["left_out"]) == ("2", "1", 0)
@@ -105,16 +152,17 @@ def test_challenger_beside_champion(trained: TrainedHome, compared: Job, challen
     lines = compared.out.splitlines()
     assert lines[0] == "ad_copy version 2 against version 1 on 20 rows of 20 untouched test products"
     assert any("gain over version 1" in line and "95% interval" in line for line in lines)
-    files = [f.path for f in trained.client().list_artifacts(challenger.result["run_id"], "evaluation")]
+    files = [f.path for f in trained.client().list_artifacts(challenger.run_id, "evaluation")]
     assert files == ["evaluation/against-1.html", "evaluation/against-1.json"]
 
 
 def test_a_writer_that_is_killed_is_replaced(trained: TrainedHome, evaluated: Job) -> None:
-    arguments = [*trained.arguments, "evaluate.model=1", "evaluate.against=none", "evaluate.fresh=true"]
+    arguments = [*trained.arguments, *ALONE, "evaluate.ad_products=0", "evaluate.fresh=true"]
     with killing_a_worker("generating for", "ray::_Writer.write") as killed:
         job = run_job(arguments, "evaluate.batch_size=1", stage="evaluate")
     assert len(killed) == 1
     assert job.code == 0, job.err
+    assert job.result["reused"] is False
     assert job.result["scores"]["model"]["chrf"] == pytest.approx(evaluated.result["scores"]["model"]["chrf"])
 
 

@@ -291,29 +291,32 @@ def command(*arguments: str, capture: bool = False) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_killed_while_preparing(prepare: Prepare, number: signal.Signals) -> None:
+def test_interrupted_and_then_killed_while_preparing(prepare: Prepare) -> None:
     import ray
 
     feed = prepare.feed(HEADER + "".join(f"{i},Shoe {i},Brand,{i} {'words ' * 40}.\n" for i in range(60_000)))
     root = prepare.folder / "data"
     address = ray.get_runtime_context().gcs_address
     settings = [f"data.source={feed}", f"data.root={root}", f"ray.address={address}"]
-    job = command("prepare", *(part for text in settings for part in ("--set", text)), capture=True)
-    deadline = time.monotonic() + 100
-    while not list(root.glob("products/.preparing-*/parts/*")):
-        assert job.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    job.send_signal(number)
-    out, _ = job.communicate(timeout=100)
-    assert job.returncode == (-9 if number == signal.SIGKILL else 130)
-    if number == signal.SIGKILL:
-        assert not out
-    else:
-        assert json.loads(out)["error"].startswith("Interrupted")
-        assert nothing_half_written(root)
-    assert not list(root.glob("products/[!.]*"))
+
+    def end_it_by(number: signal.Signals) -> tuple[int, str]:
+        """Its exit code, and what it said."""
+        job = command("prepare", *(part for text in settings for part in ("--set", text)), capture=True)
+        deadline = time.monotonic() + 100
+        while not list(root.glob("products/.preparing-*/parts/*")):
+            assert job.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        job.send_signal(number)
+        out, _ = job.communicate(timeout=100)
+        assert not list(root.glob("products/[!.]*"))
+        return job.returncode, out
+
+    code, said = end_it_by(signal.SIGTERM)
+    assert code == 130
+    assert json.loads(said)["error"].startswith("Interrupted")
+    assert nothing_half_written(root)
+    assert end_it_by(signal.SIGKILL) == (-signal.SIGKILL, "")
     line = prepare(feed)
     assert line["rows"]["in"] == 60_000
     assert not list(root.glob("products/.preparing-*"))

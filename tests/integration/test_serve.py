@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from adcraft.metric_names import BATCH_PROMPTS
+from adcraft.registry import Registry
 from adcraft.settings import ServeSettings, TrackingSettings
 from cluster.ports import free_port
 from serve_app.args import ServeArgs
-from tests.tiny_model import DATASET, tiny_home
+from serve_app.heart import BEAT_S
+from serve_app.keys.exposure import host_of_serve
+from serve_app.models.registry_watch import RegistryWatch, prefetch
+from tests.tiny_model import DATASET, register_tiny_model, tiny_home
 
 ROOT = Path(__file__).parents[2]
 SHOES = {"brand": "Nike", "product_name": "Running Shoes"}
 MAX_ITEMS = 50
+_SETTLED_S = 60.0
 
 
 @pytest.fixture(scope="module")
 def args(tmp_path_factory: pytest.TempPathFactory) -> ServeArgs:
-    home = tiny_home(tmp_path_factory)
+    home = tmp_path_factory.mktemp("serve") / "home"  # its aliases move
+    shutil.copytree(tiny_home(tmp_path_factory), home)
     return ServeArgs(
         home=str(home),
         tracking=TrackingSettings(uri=f"sqlite:///{home}/mlflow.db"),
@@ -133,30 +145,151 @@ def test_request_id_is_taken_from_the_client(client: httpx.Client) -> None:
     assert response.headers.get_list("x-request-id") == ["shop-1"]
 
 
+def test_serve_says_where_it_listens(client: httpx.Client) -> None:
+    """What decides whether a key is needed is read from an inner object of Serve."""
+    assert host_of_serve() == client.base_url.host == "127.0.0.1"
+
+
 def test_documentation_is_served(client: httpx.Client) -> None:
     assert "swagger-ui-bundle.js" in client.get("/", follow_redirects=True).text
     assert client.get("/docs/swagger-ui-bundle.js").status_code == 200
     assert "/batch_predict" in client.get("/openapi.json").json()["paths"]
 
 
-def test_replica_imports_neither_torch_nor_transformers(args: ServeArgs) -> None:
+def eventually(client: httpx.Client, path: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What is answered there, as soon as it is as it should be."""
+    deadline = time.monotonic() + _SETTLED_S
+    while True:
+        answer = client.get(path)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        if holds(body):
+            return body
+        assert time.monotonic() < deadline, body
+        time.sleep(0.2)
+
+
+def test_model_is_swapped_while_it_answers_and_rolled_back(
+    client: httpx.Client, args: ServeArgs, tmp_path: Path
+) -> None:
+    def answered_by(**headers: str) -> httpx.Response:
+        return client.post("/predict", json=SHOES, headers={**headers, "Cache-Control": "no-cache"})
+
+    def answers(version: int) -> Callable[[dict[str, Any]], bool]:
+        return lambda found: versions(found)["champion"] == version and found["models"][0]["answers_in"] == 1
+
+    def versions(found: dict[str, Any]) -> dict[str, int]:
+        return {each["model"]["alias"]: int(each["model"]["version"]) for each in found["models"]}
+
+    registry = Registry(args.tracking.uri, args.tracking.model)
+    register_tiny_model(args.tracking.uri, tmp_path, "second")
+    eventually(client, "/models", lambda found: versions(found) == {"champion": 1, "challenger": 2})
+    assert answered_by().json()["model"]["version"] == "1"
+    while (pinned := answered_by(**{"X-Adcraft-Model": "challenger"})).status_code == 404:
+        time.sleep(0.2)  # the control replica knows it, and tells it with the next beat
+    assert pinned.json()["model"]["version"] == "2"
+    assert answered_by(**{"X-Adcraft-Model": "7"}).status_code == 404
+    swaps = client.get("/stats").json()["swaps"]
+
+    registry.move_aliases(registry.aliases(), {"previous": "1", "champion": "2"})
+    assert eventually(client, "/models", answers(2))["refused"] == []
+    assert answered_by().json()["model"]["version"] == "2"
+    registry.move_aliases(registry.aliases(), {"champion": "1"})
+    eventually(client, "/models", answers(1))
+    assert answered_by().json()["model"]["alias"] == "champion"
+    after = eventually(client, "/stats", lambda found: found["swaps"]["rolled_back"] > swaps["rolled_back"])
+    assert after["swaps"]["ok"] == swaps["ok"] + 1
+
+
+def test_the_whole_application_is_counted(client: httpx.Client) -> None:
+    client.post("/predict", json=SHOES)
+    again = client.post("/predict", json=SHOES)
+    assert again.headers["x-adcraft-cache"] == "hit"
+    counted = eventually(client, "/stats", lambda found: found["cache"]["hits"] > 0 and found["models"] != [])
+    assert counted["by_status"]["200"] > 1
+    assert counted["replicas"] == {"control": 1, "generator": 1, "ingress": 1}
+    assert counted["registry_reachable"] is True
+    text = client.get("/metrics").text
+    for line in (
+        'adcraft_cache_lookups_total{outcome="hit"}',
+        'adcraft_http_requests_total{method="POST",route="/predict",status="200"}',
+        "adcraft_engine_batch_prompts_bucket",
+        'adcraft_replicas{deployment="generator"} 1.0',
+    ):
+        assert line in text
+    latest = client.get("/logs", params={"status": 200}).json()["entries"]
+    assert {"time", "request_id", "path", "ms", "model_version"} <= set(latest[0])
+
+
+def test_samples_can_be_sent_as_they_are(client: httpx.Client) -> None:
+    for sample in client.get("/samples").json():
+        answer = client.post("/predict", json={**sample, "tone": None})
+        assert answer.status_code == 200, answer.text
+
+
+def test_generator_that_ends_tells_what_it_wrote_last(client: httpx.Client, args: ServeArgs) -> None:
+    """One of an application of its own beside the control replica, which is there afterwards."""
+    from ray import serve
+
+    from serve_app import heart
+    from serve_app.generator import GeneratorDeployment
+    from serve_app.messages import Job
+
+    class Silent(GeneratorDeployment):
+        async def __init__(self, *arguments: Any) -> None:  # type: ignore[misc]  # Serve awaits it
+            heart.BEAT_S = 3600.0
+            await super().__init__(*arguments)
+
+    generator = serve.deployment(
+        name="generator", ray_actor_options={"num_cpus": 0}, graceful_shutdown_wait_loop_s=0.01
+    )(Silent)
+    control = serve.get_deployment_handle("control", "adcraft")
+    handle = serve.run(generator.bind(control, args), name="another", route_prefix=None)
+    time.sleep(2 * BEAT_S)  # those of other tests have told all that they counted
+    before = _batches(client)
+    handle.generate.remote([Job({"product_name": "Bag"})], 60.0).result()
+    serve.delete("another")
+    assert _batches(client) == before + 1
+
+
+def _batches(client: httpx.Client) -> int:
+    found = re.search(rf"^{BATCH_PROMPTS.name}_count (\d+)", client.get("/metrics").text, re.MULTILINE)
+    assert found
+    return int(float(found[1]))
+
+
+def test_replica_imports_neither_torch_nor_transformers_nor_mlflow(args: ServeArgs) -> None:
     """Loads a real bundle into a real engine in a process of its own, and looks what that took."""
+    assignment = RegistryWatch(args).look()
+    prefetch(args, assignment.versions["champion"])
     code = """
 import asyncio, json, sys
-from serve_app.args import ServeArgs
-from serve_app.generator import GeneratorReplica
-from serve_app.messages import Job
+from adcraft.registry import ModelVersion
 from serve_app.app import build_app
-replica = GeneratorReplica(ServeArgs.model_validate_json(sys.argv[1]))
-reply = asyncio.run(replica.generate([Job({"product_name": "Bag"})]))
-heavy = [name for name in ("torch", "transformers", "sklearn", "datasets") if name in sys.modules]
-texts = [text.text for text in reply.outcomes[0].assets["creative"].texts]
+from serve_app.args import ServeArgs
+from serve_app.models.loading import ModelLoader
+from serve_app.generator import GeneratorReplica
+from serve_app.messages import Assignment, Job
+
+class Control:
+    async def remote(self, beat):
+        return Assignment(1, {"champion": ModelVersion(**json.loads(sys.argv[2]))})
+    beat = property(lambda self: self)
+
+async def write():
+    replica = GeneratorReplica.__new__(GeneratorReplica)
+    await replica.__init__(Control(), ServeArgs.model_validate_json(sys.argv[1]))
+    [outcome] = await replica.generate([Job({"product_name": "Bag"})], 60)
+    return [text.text for text in outcome.result.assets["creative"].texts]
+
+texts = asyncio.run(write())
+heavy = [name for name in ("torch", "transformers", "sklearn", "datasets", "mlflow") if name in sys.modules]
 print(json.dumps({"texts": texts, "heavy": heavy}))
 """
     sent = args.model_dump(mode="json")
-    del sent["serve"]["host"], sent["serve"]["port"]
+    del sent["serve"]["host"], sent["serve"]["port"], sent["serve"]["proxy"]
     done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(sent)],
+        [sys.executable, "-c", code, json.dumps(sent), json.dumps(asdict(assignment.versions["champion"]))],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

@@ -10,8 +10,7 @@ import pytest
 from adcraft.inference.bundle import open_bundle
 from adcraft.registry import Registry
 from adcraft.tracking.connection import connect
-from tests.jobs import Job
-from tests.prepared import write_prepared
+from tests.jobs import Job, TrainedHome, furnish
 from tests.sweeps import run_sweep_job, write_sweep
 from tuning.study import Study
 
@@ -25,9 +24,11 @@ RATES = (0.02, 1e30, 1e-9)
 class SweptHome:
     """A home, the sweep's file in it, and what its MLflow knows."""
 
-    def __init__(self, home: Path, **changes: Any) -> None:
+    def __init__(self, home: Path, like: TrainedHome, **changes: Any) -> None:
+        """``like`` had the same dataset, base model and token ids, so they are not made anew."""
         self.home = home
-        self.dataset = write_prepared(home / "data")
+        self.dataset = like.dataset
+        furnish(home, like.home)
         self.file = write_sweep(home, **changes)
         self.uri = f"sqlite:///{home}/mlflow.db"
 
@@ -52,9 +53,10 @@ class SweptHome:
 
 
 @pytest.fixture(scope="module")
-def swept(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> SweptHome:
+def swept(trained: TrainedHome, tmp_path_factory: pytest.TempPathFactory) -> SweptHome:
     return SweptHome(
         tmp_path_factory.mktemp("swept"),
+        trained,
         space={"train.learning_rate": {"choice": list(RATES)}},
         scheduler={"name": "asha", "reduction_factor": 3},
         max_concurrent=1,  # so that it is known what is compared with what
@@ -140,13 +142,14 @@ def test_the_same_sweep_again_trains_nothing(swept: SweptHome, job: Job) -> None
 
 @pytest.mark.drill  # four parts of trials: a minute and more
 def test_a_member_of_a_population_goes_on_from_another_ones_checkpoint(
-    ray_session: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: TrainedHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two members of two epochs, of which one learns nothing. The process ends after the first epoch of the
     good one's child; then the sweep goes on.
     """
     home = SweptHome(
         tmp_path,
+        trained,
         space={"train.learning_rate": {"log_uniform": [1e-9, 0.02], "points": 2}},
         scheduler={"name": "pbt", "population": 2, "interval": 1, "quantile": 0.5, "resample": 0},
     )

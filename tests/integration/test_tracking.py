@@ -19,9 +19,10 @@ from adcraft.registry import Registry
 from adcraft.tracking.connection import connect, redacted
 from adcraft.tracking.run_log import RunLog
 from cluster.ports import free_port
-from tests.jobs import TrainedHome, run_job
+from tests.jobs import run_job
 from tests.mlflow_server import Server
 from tests.prepared import write_prepared
+from tests.tiny_model import tiny_home
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]  # of MLflow about itself
 
@@ -44,9 +45,19 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def bundle(trained: TrainedHome, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    registry = Registry(trained.uri, "ad_copy")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With one registered model."""
+    return tiny_home(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def bundle(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    registry = Registry(embedded(home), "ad_copy")
     return open_bundle(registry.download(registry.resolve("1"), tmp_path_factory.mktemp("bundle")))
+
+
+def embedded(home: Path) -> str:
+    return f"sqlite:///{home}/mlflow.db"
 
 
 def open_run(uri: str, key: str, experiment: str = "tests") -> RunLog:
@@ -260,8 +271,8 @@ def test_giving_up_hides_no_other_error(sqlite: str, caplog: pytest.LogCaptureFi
     assert "active" in caplog.text
 
 
-def test_alias_that_does_not_exist(trained: TrainedHome) -> None:
-    registry = Registry(trained.uri, "ad_copy")
+def test_alias_that_does_not_exist(home: Path) -> None:
+    registry = Registry(embedded(home), "ad_copy")
     with pytest.raises(AliasError, match=r"ad_copy has no alias 'chempion' .*Aliases: .*champion -> 1"):
         registry.resolve("chempion")
     with pytest.raises(AliasError, match="ad_copy has no version '999'"):
@@ -270,11 +281,11 @@ def test_alias_that_does_not_exist(trained: TrainedHome) -> None:
         with pytest.raises(AliasError):
             registry.resolve(odd)
     with pytest.raises(AliasError, match=r"No model 'nothing' is registered .*ray_jobs train"):
-        Registry(trained.uri, "nothing").resolve("champion")
+        Registry(embedded(home), "nothing").resolve("champion")
 
 
-def test_evaluating_an_alias_that_does_not_exist(trained: TrainedHome) -> None:
-    job = run_job(trained.arguments, "evaluate.model=chempion", stage="evaluate")
+def test_evaluating_an_alias_that_does_not_exist(home: Path) -> None:
+    job = run_job([f"home={home}"], "evaluate.model=chempion", stage="evaluate")
     assert job.code == 7
     assert "has no alias 'chempion'" in job.result["error"]
     assert "Traceback" not in job.err

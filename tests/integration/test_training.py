@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from adcraft.inference.bundle import open_bundle
 from adcraft.inference.generator import Generator
+from adcraft.inference.specimens import KEPT, agreement, read_specimens
 from adcraft.registry import Registry
 from adcraft.settings import load_settings
 from adcraft.tracking.run_log import RunLog
@@ -120,6 +121,10 @@ def test_bundle_is_the_registered_version_and_answers(trained: TrainedHome, tmp_
     assert bundle.manifest.dataset.version == trained.dataset.version
     assert bundle.manifest.metrics["validation_loss"] == trained.job.result["metrics"]["validation_loss"]
     assert not [file for file in bundle.path.rglob("*") if file.suffix in {".pkl", ".pt", ".ckpt"}]
+    specimens = read_specimens(bundle.specimens)
+    assert len(specimens.specimens) == KEPT
+    engine = Generator.load(bundle, compute_type="float32").engine
+    assert agreement(engine, specimens, bundle.manifest.prompt.target_tokens) == 1
     (answer,) = Generator.load(bundle).generate([{"product_name": "Desk Lamp", "brand": "Aera"}])
     assert answer.output_tokens
 

@@ -18,6 +18,7 @@ from adcraft.ad_copy.catalogue_copy import AdForm
 from adcraft.ad_copy.workload import WORKLOAD
 from adcraft.catalogue.assembly import assemble
 from adcraft.catalogue.plan import CataloguePlan, missing
+from adcraft.catalogue.run import done_before, finish
 from adcraft.catalogue.slicing import cut
 from adcraft.catalogue.survey import SLICE_ROWS, Survey, survey
 from adcraft.data.columns import ColumnRules
@@ -53,7 +54,7 @@ def write_feed(folder: Path) -> Path:
     return file
 
 
-def a_plan(folder: Path, output: str, variants: int = 2) -> CataloguePlan:
+def a_plan(folder: Path, output: str, **settings: str) -> CataloguePlan:
     feed = open_feed(DataSettings(source=str(write_feed(folder))), COLUMNS)
     return CataloguePlan(
         feed=feed,
@@ -63,7 +64,7 @@ def a_plan(folder: Path, output: str, variants: int = 2) -> CataloguePlan:
         bundle=Bundle(folder, None),  # type: ignore[arg-type]
         output=folder / output,
         folder=folder / "work",
-        form=AdForm.of(GenerateSettings(variants=variants)),
+        form=AdForm.of(GenerateSettings.model_validate(settings or {"variants": 2})),
         settings=GenerateSettings(),
     )
 
@@ -106,6 +107,10 @@ def write_parts(plan: CataloguePlan) -> None:
                 "brand": None,
                 "creative": f"Buy {position} 👟",
                 "creative_2": None,
+                "link": f"https://shop.example/{position}",
+                "campaign": "Adcraft",
+                "ad_group": str(position),
+                "headline_1": f"Buy {position} 👟",
                 "error": "no name" if position == 7 else None,
             }
             for position in range(each.start, each.stop)
@@ -135,3 +140,40 @@ def test_the_output_has_the_rows_of_all_parts_in_order(tmp_path: Path, output: s
     assert rows[7]["error"] == "no name"
     assert not any(row.get("error") for row in [*rows[:7], *rows[8:]])
     assert np.all([set(row) <= set(plan.columns) for row in rows])
+
+
+@pytest.mark.parametrize("output", ["copy.csv", "copy.parquet"])
+def test_an_upload_has_the_rows_that_did_not_fail_in_order(tmp_path: Path, output: str) -> None:
+    plan = a_plan(tmp_path, output, placement="google_rsa", upload="google_ads_editor")
+    write_parts(plan)
+    assert assemble(plan) == 1
+    assert plan.upload == tmp_path / "copy.google_ads_editor.csv"
+    with plan.upload.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    written = [str(number) for number in range(1300) if number != 7]
+    assert [row["Ad Group"] for row in rows] == written
+    assert [row["Headline 1"] for row in rows] == [f"Buy {number} 👟" for number in written]
+    assert {row["Status"] for row in rows} == {"Paused"}
+    assert plan.output.exists()
+    assert not list(tmp_path.glob(".*partial"))
+
+
+def test_what_was_done_before_is_done_if_all_its_files_are_unchanged(tmp_path: Path) -> None:
+    plan = a_plan(tmp_path, "copy.csv", placement="meta", upload="meta")
+    write_parts(plan)
+    copy = finish(plan)
+    assert done_before(plan) == copy
+    assert copy.upload_sha256 != copy.sha256
+    assert plan.upload is not None
+    plan.upload.write_bytes(plan.upload.read_bytes() + b" ")
+    assert done_before(plan) is None
+    plan.upload.unlink()
+    assert done_before(plan) is None
+
+
+def test_without_an_upload_there_is_one_file(tmp_path: Path) -> None:
+    plan = a_plan(tmp_path, "copy.csv")
+    write_parts(plan)
+    copy = finish(plan)
+    assert (plan.upload, copy.upload_sha256, done_before(plan)) == (None, "", copy)
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["copy.csv", "feed.csv"]

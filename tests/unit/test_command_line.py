@@ -85,6 +85,14 @@ def test_codes_differ_and_the_help_names_each() -> None:
         assert f"{code} " in console.EXIT_CODES_HELP
 
 
+def test_the_help_of_a_subcommand_ends_with_the_codes_too() -> None:
+    parser = console.Parser(prog="bake", description="Bread.\n\n    bake bread")
+    bread = parser.add_subparsers().add_parser("bread", description="Bread.\n\n    bake bread --rye")
+    for each in (parser, bread):
+        assert each.format_help().endswith(console.EXIT_CODES_HELP)
+        assert "\n\n    bake bread" in each.format_help()
+
+
 def test_a_finer_error_has_its_parents_code() -> None:
     assert console.exit_code(errors.AliasError("x")) == console.EXIT_CODES[errors.TrackingError]
 

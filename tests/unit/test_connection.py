@@ -7,11 +7,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from adcraft.errors import TrackingError
-from adcraft.tracking.connection import check_answers, explained
+from adcraft.tracking.connection import check_answers, connect, explained
 from cluster.ports import free_port
 
 BASIC = f"Basic {base64.b64encode(b'anna:secret').decode()}"
@@ -58,6 +59,16 @@ def test_a_certificate_that_is_not_there(guarded: int, monkeypatch: pytest.Monke
     monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", "/no/such.pem")
     with pytest.raises(TrackingError, match=r"can't be reached: .*No such file"):
         check_answers(f"https://127.0.0.1:{guarded}")
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_sqlite_file_that_is_away_is_not_made_anew(content: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(TrackingError, match=r"can't be reached: there is no .*mlflow\.db"):
+        connect(f"sqlite:///{file}", create=False)
+    assert not file.exists() or not file.read_bytes()
 
 
 def test_s3_that_is_not_there() -> None:

@@ -26,9 +26,18 @@ INSTANT = [
     ["-m", "tuning", "sweep", "--config", "configs/sweep-asha.yaml", "--dry-run"],
     ["-m", "serve_app", "--help"],
     ["-m", "serve_app", "--dry-run"],
+    ["-m", "serve_app", "keys", "--help"],
+    ["-m", "serve_app", "keys", "create", "--help"],
+    ["-m", "serve_app", "capacity", "--help"],
     ["-m", "cluster.local", "--help"],
     ["-m", "cluster.mlflow_server", "--help"],
     ["-m", "cluster.demo", "--help"],
+    ["-m", "cluster.smoke", "--help"],
+    ["-m", "cluster.passwords", "--help"],
+    ["-m", "cluster.kuberay.check", "--help"],
+    ["-m", "cluster.kuberay.render", "--help"],
+    ["-m", "cluster.kuberay.release", "--help"],
+    ["-m", "cluster.kuberay.preflight", "--help"],
 ]
 
 

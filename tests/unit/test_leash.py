@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from cluster.leash import Leash
+from tests.processes import is_up
 
 # A child in a session of its own, a daemon (double fork), a child that ignores SIGTERM.
 SPREADING = """
@@ -49,7 +50,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def running(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in processes if is_up(process)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")

@@ -73,16 +73,21 @@ def test_code_is_known_by_its_text_and_the_version(tmp_path: Path, monkeypatch: 
 
     def digest() -> str:
         provenance.code_digest.cache_clear()
-        return provenance.code_digest("prompts", "slots")
+        return provenance.code_digest("prompts", "slots", "tones")
 
     monkeypatch.setattr(provenance, "_ROOT", tmp_path)
     found = {digest(), digest()}
     assert len(found) == 1
     (tmp_path / "slots.py").write_text("A = 2\n")
     found.add(digest())
+    (tmp_path / "slots.yaml").write_text("a: 1\n")
+    found.add(digest())
+    (tmp_path / "tones" / "warm").mkdir(parents=True)
+    (tmp_path / "tones" / "warm" / "all.yaml").write_text("a: 1\n")
+    found.add(digest())
     monkeypatch.setattr(provenance, "__version__", "0.0.0")
     found.add(digest())
-    assert len(found) == 3
+    assert len(found) == 5
     provenance.code_digest.cache_clear()
 
 

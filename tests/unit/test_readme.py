@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib.util
 import io
+import itertools
 import re
 import runpy
 import shlex
@@ -31,13 +32,14 @@ VARIABLES = set(re.findall(r"^(?:export )?([A-Z_]+) \?=", MAKEFILE, re.MULTILINE
 
 
 def commands() -> Iterator[tuple[str, str]]:
-    """(document, command) of each line in a shell block."""
+    """(document, command) of each line in a shell block, those of a pipeline by themselves."""
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-            for line in block.splitlines():
-                if line.strip():
-                    yield document.name, line
+            for line in block.replace("\\\n", " ").splitlines():
+                for command in re.sub(r"^[A-Z_]+=\$\((.*)\)$", r"\1", line).rstrip("& ").split(" | "):
+                    if command.strip():
+                        yield document.name, command
 
 
 def inline() -> Iterator[tuple[str, str]]:
@@ -52,7 +54,8 @@ def inline() -> Iterator[tuple[str, str]]:
 
 
 ALL = sorted({*commands(), *inline()})
-COMMANDED = {"ray_jobs", "tuning"}
+COMMANDED = {"ray_jobs": 1, "tuning": 1, "serve_app": 2}
+"""How many words of a command, at most, have a help of their own."""
 
 
 @pytest.mark.parametrize(("document", "command"), ALL, ids=[f"{d}: {c[:60]}" for d, c in ALL])
@@ -77,6 +80,11 @@ def test_a_documented_command_exists(document: str, command: str) -> None:
             check_mlflow_server([option for option in options if option.startswith("--")])
         case ["curl", url, *_]:
             assert url.startswith("http://127.0.0.1:8000/")
+        case [
+            "docker" | "helm" | "kind" | "kubectl" | "base64",
+            *arguments,
+        ]:  # by others; our files are there
+            assert all((ROOT / word).exists() for word in arguments if word.startswith("cluster/"))
         case ["export", *assignments]:
             assert all("=" in assignment for assignment in assignments)
         case _:
@@ -109,7 +117,8 @@ def check_make(target: str, variables: list[str]) -> None:
 
 def check_module(module: str, arguments: list[str]) -> None:
     assert importlib.util.find_spec(module)
-    shown = help_of(module, *(arguments[:1] if module in COMMANDED else []))
+    words = itertools.takewhile(lambda word: not word.startswith("-"), arguments)
+    shown = help_of(module, *itertools.islice(words, COMMANDED.get(module, 0)))
     for flag in (word for word in arguments if word.startswith("--")):
         assert flag in shown
     check_settings(module, arguments)

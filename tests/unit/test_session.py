@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ import ray
 
 from adcraft.errors import ClusterError
 from adcraft.settings import load_settings
-from cluster.session import ray_session
+from cluster.session import ENVIRONMENT, ray_session
 
 SLOW = Exception("The current node timed out during startup. This could happen because ...")
 
@@ -30,6 +31,18 @@ def starting(monkeypatch: pytest.MonkeyPatch, *outcomes: Exception | None) -> li
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
     return calls
+
+
+def test_ray_is_started_with_our_variables_where_the_user_has_set_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("RAY_worker_niceness", "5")
+    starting(monkeypatch, None)
+    with ray_session(load_settings(None, [f"home={tmp_path}"], {})):
+        found = {name: os.environ.get(name) for name in ENVIRONMENT}
+    assert found == {**ENVIRONMENT, "RAY_worker_niceness": "5"}
 
 
 def test_a_node_that_is_not_up_in_time_is_started_again(
@@ -65,3 +78,26 @@ def test_what_ray_leaves_behind_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert other.poll() is None
     other.kill()
     other.wait()
+
+
+def test_variables_of_the_ray_that_is_started_are_gone_with_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    calls = starting(monkeypatch, None)
+    monkeypatch.setenv("RAY_B", "before")
+    settings = load_settings(None, [f"home={tmp_path}"], {})
+    with ray_session(settings, lambda folder: {"RAY_A": str(folder), "RAY_B": "within"}):
+        folder = Path(os.environ["RAY_A"])
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert os.environ["RAY_B"] == "within"
+        assert calls[0]["_temp_dir"] == str(folder / "ray")
+    assert "RAY_A" not in os.environ
+    assert os.environ["RAY_B"] == "before"
+    assert not folder.exists()
+
+
+def test_a_ray_that_runs_already_keeps_its_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    starting(monkeypatch, None)
+    settings = load_settings(None, [f"home={tmp_path}", "ray.address=127.0.0.1:6379"], {})
+    with ray_session(settings, lambda _: {"RAY_A": "1"}):
+        assert "RAY_A" not in os.environ

@@ -75,3 +75,8 @@ def test_target_by_field_by_column_and_by_a_column_of_no_field() -> None:
 def test_faults_name_what_is_there(call, message: str) -> None:
     with pytest.raises(FeedError, match=message):
         call()
+
+
+def test_a_link_is_no_picture_s() -> None:
+    header = ["title", "image_link", "Image URL", "img", "Product URL", "mobile_link"]
+    assert rules().recognise(header) == {"product_name": ("title",), "link": ("Product URL",)}

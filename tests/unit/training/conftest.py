@@ -8,8 +8,10 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from adcraft.ad_copy.slots import SLOT_TOKENS
+from adcraft.inference.bundle import Bundle, RunReference
 from adcraft.training.masks import keep_examples_apart
 from adcraft.training.tokenizer import train_tokenizer, with_slot_tokens
+from tests.tiny_model import write_tiny_bundle
 
 T5_TOKENIZER = Path(__file__).parents[4] / "shared" / "data" / "t5_tokenizer"
 TEXTS = [
@@ -37,6 +39,12 @@ def enliven(model: T5ForConditionalGeneration) -> T5ForConditionalGeneration:
             if "layer" in name and weight.ndim > 1 and "bias" not in name:
                 weight.mul_(5)
     return model
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Of a model that has learnt a little."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("tiny") / "bundle", RunReference(id="0", name="tiny"))
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ def encoded(dataset: PreparedDataset, tmp_path: Path, monkeypatch: pytest.Monkey
         made.append(folder)
 
     monkeypatch.setattr(encoding, "_write", write)
-    monkeypatch.setattr(encoding, "_open", lambda folder, what: EncodedSplit(folder, 1, 1))
+    monkeypatch.setattr(encoding, "open_split", lambda folder, what: EncodedSplit(folder, 1, 1))
     tokenizer = tmp_path / "tokenizer.json"
     tokenizer.write_text("{}")
     prompt = PromptSettings(fields=("brand",), source_tokens=8, target_tokens=8)

@@ -64,3 +64,8 @@ def test_a_local_base_whose_files_changed_makes_another_run(tmp_path: Path) -> N
     assert keys(tmp_path / "two", side) == before
     weights.write_bytes(b"other")
     assert keys(tmp_path / "three", side) != before
+
+
+def test_a_teacher_makes_another_run(tmp_path: Path) -> None:
+    dataset, settings = write_prepared(tmp_path, rows=20), load_settings(overrides=[BASE])
+    assert len({run_key(settings, dataset, teacher=teacher) for teacher in ("", "a", "b")}) == 3

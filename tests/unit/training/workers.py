@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import socket
 from collections.abc import Callable
@@ -9,7 +10,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import start_processes
+
+_IMPORTED = ["pytest", "torch.distributed.fsdp", "transformers.models.t5.modeling_t5", __name__]
+"""Once, by the process that the others are forks of: to import them takes longer than what is tested."""
 
 
 def together(function: Callable[..., None], world: int, *arguments: Any) -> None:
@@ -17,7 +21,8 @@ def together(function: Callable[..., None], world: int, *arguments: Any) -> None
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    spawn(_run, (world, port, function, arguments), nprocs=world)
+    multiprocessing.set_forkserver_preload(_IMPORTED)
+    start_processes(_run, (world, port, function, arguments), nprocs=world, start_method="forkserver")
 
 
 def _run(rank: int, world: int, port: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
