@@ -120,6 +120,18 @@ def test_haproxy_answers_and_says_so(server: Server) -> None:
     assert "requests come in through HAProxy" in server.errors.read_text()
 
 
+def test_an_ingress_answers_at_its_own_port(server: Server) -> None:
+    """Where HAProxy sends requests. Serve's own proxy stands by, and hides an ingress that can't answer."""
+    (ingress,) = server.processes("ServeReplica:adcraft:ingress")
+    ports = {c.laddr.port for c in ingress.net_connections("inet") if c.status == psutil.CONN_LISTEN}
+    creatives = []
+    for port in ports:  # others of them are Ray's, which speaks no HTTP
+        with contextlib.suppress(httpx.TransportError):
+            answer = httpx.post(f"http://127.0.0.1:{port}/predict", json=SHOES, timeout=30, trust_env=False)
+            creatives.append(answer.json()["creative"])
+    assert creatives == ["Meet Running Shoes by Nike."]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "content", "content_type", "status", "code"),
     [
