@@ -37,6 +37,7 @@ def demo(tmp_path: Path) -> Iterator[tuple[PreparedDataset, str]]:
             if "ends all of it" in line:
                 break
         assert "ends all of it" in "".join(said[-1:]), "".join(said)
+        assert f"http://127.0.0.1:{port}/docs" in "".join(said)
         print("".join(said), f"up after {time.monotonic() - begun:.0f} s")
         yield PreparedDataset.open(home / "data", "sample", ""), f"http://127.0.0.1:{port}"
         process.send_signal(signal.SIGINT)

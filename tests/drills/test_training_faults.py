@@ -25,7 +25,7 @@ Start = Callable[..., TrainingJob]
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a training that nothing happened to."""
     home = tmp_path_factory.mktemp("undisturbed")
-    write_prepared(home / "data", rows=1600)
+    write_prepared(home / "data", rows=1000)
     job = TrainingJob(home)
     try:
         assert job.end() == 0, job.said
@@ -76,8 +76,11 @@ def assert_as_undisturbed(uri: str, undisturbed: dict[str, list[tuple[int, float
 
 
 def test_one_worker_goes_on_from_the_shards_of_two_when_a_node_is_killed(
-    start: Start, nodes: TwoNodes, tmp_path: Path, undisturbed
+    start: Start, nodes: TwoNodes, tmp_path: Path, undisturbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(
+        "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "20"
+    )  # that it waits for the lost node: not 60
     job = start(
         tmp_path / "home",
         f"ray.address={nodes.address}",

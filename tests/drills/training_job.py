@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from adcraft.tracking.connection import connect
 from tests.jobs import train_arguments, training_workers
@@ -18,7 +19,7 @@ from tests.jobs import train_arguments, training_workers
 EPOCHS = 3
 _ROOT = Path(__file__).parents[2]
 _MARKER = "ADCRAFT_DRILL"
-_PATIENCE_S = 600
+_PATIENCE_S = 300
 SLOW = (  # epochs of some seconds, so that there is a middle to be killed in
     f"train.max_epochs={EPOCHS}",
     "train.patience=0",
@@ -74,7 +75,10 @@ class JobProcess:
         os.killpg(self.process.pid, number)
 
     def end(self) -> int:
-        return self.process.wait(_PATIENCE_S)
+        try:
+            return self.process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"It has not ended after {_PATIENCE_S} s. It said:\n{self.said}")
 
     def assert_nothing_is_left(self) -> None:
         """Ray's processes end with their driver. Its agents first try to tell the control store of it, for

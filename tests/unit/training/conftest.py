@@ -67,7 +67,15 @@ def t5_with_slots(t5_tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerF
     return with_slot_tokens(t5_tokenizer, SLOT_TOKENS)
 
 
-def tiny_t5(vocabulary: int, *, shape: str = "gated-gelu", tied: bool = True, seed: int = 0, width: int = 32):
+def tiny_t5(
+    vocabulary: int,
+    *,
+    shape: str = "gated-gelu",
+    tied: bool = True,
+    seed: int = 0,
+    width: int = 32,
+    layers: int = 2,
+):
     """A T5 of random weights; not ``tied``, it is built like T5 v1.1 and Flan-T5."""
     torch.manual_seed(seed)
     # The parent's keys go in as a mapping: T5Config's own signature does not name them.
@@ -83,8 +91,8 @@ def tiny_t5(vocabulary: int, *, shape: str = "gated-gelu", tied: bool = True, se
         d_kv=width // 2,
         d_ff=width * 2,
         num_heads=2,
-        num_layers=2,
-        num_decoder_layers=2,
+        num_layers=layers,
+        num_decoder_layers=layers,
         feed_forward_proj=shape,
         dropout_rate=0.0,
         **common,
