@@ -8,6 +8,7 @@ not requests: the second round of one ad shares an engine call with the first of
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -112,6 +113,7 @@ class Batcher(Generic[AskT, Result]):
         *,
         max_tokens: int,
         patience_s: float = 2.0,
+        linger_share: float = 0.05,
         noted: Callable[[EngineCall], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -120,13 +122,18 @@ class Batcher(Generic[AskT, Result]):
         Args:
             max_tokens: in one engine call, read and written at most; a larger prompt goes alone.
             patience_s: a request that is not urgent lets those pass that come so much later.
+            linger_share: of an engine call's time, for which the engine waits after it, at most, until as
+                many prompts are there as were in it. Whoever had an answer may ask again at once; the first of
+                them would be a batch alone, and all others wait for that.
             noted: told of each engine call.
             clock: seconds.
         """
         self._line: Line[tuple[_Request[AskT, Result], AskT]] = Line(max_tokens)
         self._patience_s = patience_s
+        self._linger_share = linger_share
         self._noted = noted
         self._clock = clock
+        self._arrival = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._worker: asyncio.Task[None] | None = None
         self._busy_since: float | None = None
@@ -198,6 +205,7 @@ class Batcher(Generic[AskT, Result]):
             self._line.add(
                 Place((request, ask), (id(request.writer), ask.variants), ask.tokens, request.turn, now)
             )
+        self._arrival.set()
 
     def _is_wanted(self, waiting: tuple[_Request[AskT, Result], AskT]) -> bool:
         request = waiting[0]
@@ -227,6 +235,15 @@ class Batcher(Generic[AskT, Result]):
                     took_s=took_s,
                 )
             )
+            await self._linger(len(batch), self._linger_share * took_s)
+
+    async def _linger(self, prompts: int, most_s: float) -> None:
+        """Until so many wait, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                while len(self._line) < prompts:
+                    self._arrival.clear()
+                    await self._arrival.wait()
 
     def _note(self, call: EngineCall) -> None:
         try:

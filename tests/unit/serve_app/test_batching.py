@@ -249,6 +249,40 @@ def test_what_is_late_is_not_begun() -> None:
     asyncio.run(scenario())
 
 
+def test_engine_waits_a_little_for_those_that_ask_again() -> None:
+    """By the clock of this test a call takes 200 s, so that no machine is too slow for a share of it."""
+
+    async def scenario() -> None:
+        house = House()
+        first = await house.held([1, 2])
+        house.now = 200
+        house.engine.free.set()
+        await first
+        again = [house.ask([4])]
+        await asyncio.sleep(0.01)
+        again.append(house.ask([5]))
+        assert list(await asyncio.gather(*again)) == [[8], [10]]
+        assert house.engine.batches[-1] == [4, 5]
+        house.batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_engine_does_not_wait_for_those_that_do_not_ask_again() -> None:
+    async def scenario() -> None:
+        house = House()
+        first = await house.held()
+        others = [house.ask([value]) for value in (2, 3)]
+        await house.waiting(2)
+        house.engine.free.set()
+        await asyncio.gather(first, *others)
+        assert await house.ask([4]) == [8]  # by this clock, calls take no time
+        assert house.engine.batches == [[1], [2, 3], [4]]
+        house.batcher.close()
+
+    asyncio.run(scenario())
+
+
 def test_work_without_prompts_needs_no_engine() -> None:
     async def scenario() -> None:
         house = House()
