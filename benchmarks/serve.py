@@ -63,7 +63,7 @@ def main() -> None:
     model = bench_model(small, Shape(d_ff=parsed.d_ff), home)
     has_gpu = ctranslate2.get_cuda_device_count() > 0
     callers = sorted({1, blocks.BUSY, *parsed.callers, *(blocks.GPU_CALLERS if has_gpu else ())})
-    survey = asked_of(small, blocks.needed(callers, parsed.scale), model.home / "requests.json")
+    survey = asked_of(model, blocks.needed(callers, parsed.scale), model.home / "requests.json")
     print(survey, file=sys.stderr)
     own = tuple(setting for setting in parsed.set if setting.startswith(("serve.", "ray.")))
     plan = Plan(model, survey.requests, callers, parsed.scale, own)

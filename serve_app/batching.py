@@ -123,8 +123,8 @@ class Batcher(Generic[AskT, Result]):
             max_tokens: in one engine call, read and written at most; a larger prompt goes alone.
             patience_s: a request that is not urgent lets those pass that come so much later.
             linger_share: of an engine call's time, for which the engine waits after it, at most, until as
-                many prompts are there as were in it. Whoever had an answer may ask again at once; the first of
-                them would be a batch alone, and all others wait for that.
+                many prompts are there as were in it. Whoever had an answer may ask again at once; the first
+                of them would be a batch alone, and all others wait for that.
             noted: told of each engine call.
             clock: seconds.
         """

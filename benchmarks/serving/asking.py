@@ -1,7 +1,8 @@
 """What is asked: products of a sample feed, about 48 tokens in and 32 out, no two alike.
 
 Those are taken whose copy is published as the model wrote it first, so that all sides write the same, and
-each text once.
+each text once. Looking for them is the small model's work, which is quick; the model that is served decides,
+since in int8 it writes another text now and then.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from adcraft.inference.bundle import Bundle
 from adcraft.inference.codec import TextCodec
 from adcraft.inference.generator import Generation, Generator
 from adcraft.workloads import get_workload
-from benchmarks.serving.bench_model import TARGET_TOKENS
+from benchmarks.serving.bench_model import TARGET_TOKENS, BenchModel
 
 TOKENS_IN, TOKENS_OUT = 48, 32
 _OFF_IN, _OFF_OUT = 3, 2
@@ -38,7 +39,7 @@ _MORE = ("category", "attributes", "price")
 
 @dataclass(frozen=True)
 class Asked:
-    """One request, and what the small model writes for it."""
+    """One request, and what the model writes for it."""
 
     record: dict[str, str]
     text: str
@@ -57,8 +58,8 @@ class Survey:
 
     Attributes:
         requests: no two alike.
-        fitting: products whose tokens are near enough.
-        published: those of them whose first text could be published as it was.
+        fitting: products for which the small model writes nearly as many tokens as wanted.
+        published: those of them whose first text, by either model, could be published as it was.
     """
 
     requests: tuple[Asked, ...]
@@ -75,7 +76,7 @@ class Survey:
         )
 
 
-def asked_of(small: Bundle, count: int, file: Path) -> Survey:
+def asked_of(model: BenchModel, count: int, file: Path) -> Survey:
     """At least ``count`` requests; ``file`` keeps them for the next time.
 
     Raises:
@@ -86,7 +87,7 @@ def asked_of(small: Bundle, count: int, file: Path) -> Survey:
         found = Survey(tuple(Asked(**each) for each in tree["requests"]), tree["fitting"], tree["published"])
         if len(found.requests) >= count:
             return found
-    found = _choose(small, count)
+    found = _choose(model, count)
     file.write_text(json.dumps(asdict(found), ensure_ascii=False), encoding="utf-8")
     return found
 
@@ -105,11 +106,13 @@ def sized(record: dict[str, str], tokens_of: dict[tuple[str, ...], int]) -> tupl
     return {field: record[field] for field in fields}, tokens
 
 
-def _choose(small: Bundle, count: int) -> Survey:
+def _choose(model: BenchModel, count: int) -> Survey:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    small, threads = model.small, len(os.sched_getaffinity(0))
     prompt = small.manifest.prompt.model_copy(update={"target_tokens": TARGET_TOKENS})
     limited = Bundle(small.path, small.manifest.model_copy(update={"prompt": prompt}))
-    generator = Generator.load(limited, threads=len(os.sched_getaffinity(0)))
+    generator = Generator.load(limited, threads=threads)
+    served = Generator.load(model.whole, threads=threads)
     chosen: dict[str, Asked] = {}
     fitting = 0
     candidates = _candidates(small)
@@ -121,16 +124,32 @@ def _choose(small: Bundle, count: int) -> Survey:
                 f"that can be published as the model at {small.path} wrote it; {count} are needed. Give a "
                 "model that has learnt more by --model."
             )
-        written = generator.generate([record for record, _ in batch])
-        for (record, tokens), generation in zip(batch, written, strict=True):
-            if abs(generation.output_tokens - TOKENS_OUT) > _OFF_OUT:
-                continue
-            fitting += 1
-            if _published_as_written(generator, record, generation):
-                asked = Asked(record, generation.texts[0], tokens, generation.output_tokens)
-                chosen[asked.body] = asked
+        near, likely = _published(generator, batch)
+        fitting += near
+        _, sure = _published(served, [(asked.record, asked.tokens_in) for asked in likely])
+        chosen |= {asked.body: asked for asked in sure}
         print(f"{len(chosen)} of {count} requests found", file=sys.stderr, flush=True)
     return Survey(tuple(chosen.values()), fitting, len(chosen))
+
+
+def _published(
+    generator: Generator, products: Sequence[tuple[dict[str, str], int]]
+) -> tuple[int, list[Asked]]:
+    """How many products have a text of nearly the tokens wanted, and those whose text is published as it is.
+
+    Args:
+        generator: of the model.
+        products: records, and the tokens of their prompts.
+    """
+    near, published = 0, []
+    written = generator.generate([record for record, _ in products]) if products else []
+    for (record, tokens), generation in zip(products, written, strict=True):
+        if abs(generation.output_tokens - TOKENS_OUT) > _OFF_OUT:
+            continue
+        near += 1
+        if _published_as_written(generator, record, generation):
+            published.append(Asked(record, generation.texts[0], tokens, generation.output_tokens))
+    return near, published
 
 
 def _candidates(small: Bundle) -> Iterator[tuple[dict[str, str], int]]:

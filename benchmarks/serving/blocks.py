@@ -120,6 +120,7 @@ def adcraft(plan: Plan, results: Results, seed: int) -> None:
         _plain(server, "/health", f"{side.name} {HEALTH}", plan, results)
         body = plan.asked[0].body
         count = round(_PLAIN_REQUESTS * plan.scale)
+        sides.send(Load(server.port, "/predict", 1, [body], sides.TEXT))  # from here on it is kept
         load = Load(server.port, "/predict", BUSY, [body] * count, sides.TEXT, _PLAIN_LIMIT_S)
         outcome = sides.send(load)
         results.figures[f"{side.name} {CACHED}", BUSY].append(Figures.of(outcome))
