@@ -28,6 +28,7 @@ from adcraft.inference.codec import TextCodec
 from adcraft.inference.generator import Generation, Generator
 from adcraft.workloads import get_workload
 from benchmarks.serving.bench_model import TARGET_TOKENS, BenchModel
+from serve_app.http.schemas import Product
 
 TOKENS_IN, TOKENS_OUT = 48, 32
 _OFF_IN, _OFF_OUT = 3, 2
@@ -159,7 +160,9 @@ def _candidates(small: Bundle) -> Iterator[tuple[dict[str, str], int]]:
     choices = [(*_ALWAYS, *more) for more in _some(_MORE)]
     for product in products(_MOST_PRODUCTS, _SEED):
         row = product._asdict()
-        record = {"product_name": product.title} | {name: row[name] for name in ("brand", *_MORE)}
+        given = {"product_name": product.title} | {name: row[name] for name in ("brand", *_MORE)}
+        read = Product.model_validate(given).record()  # as the application reads it: 39.00 is 39
+        record = {name: str(read[name]) for name in given if read[name]}
         sources = [
             workload.prompt({field: record[field] for field in fields}, prompt.fields).source
             for fields in choices
