@@ -1,1 +1,3 @@
-"""Grafana's dashboards, Prometheus's scrape configuration and rules: built from code, checked in as ``built/``."""
+"""Grafana's dashboards, Prometheus's scrape configuration and rules: built from code, checked in as
+``built/``.
+"""

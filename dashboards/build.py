@@ -2,9 +2,9 @@
 
     python -m dashboards.build [--check]
 
-Dashboards as JSON, Grafana's file provisioning, Prometheus's scrape configuration and rules. They are checked in,
-so that they can be used without Python; ``--check`` changes nothing and fails where they are not as they would be
-written.
+Dashboards as JSON, Grafana's file provisioning, Prometheus's scrape configuration and rules. They are
+checked in, so that they can be used without Python; ``--check`` changes nothing and fails where they are not
+as they would be written.
 """
 
 from __future__ import annotations

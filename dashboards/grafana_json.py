@@ -146,9 +146,8 @@ def _field(panel: Panel, number_only: bool) -> dict[str, Any]:
         "color": {"mode": "thresholds" if number_only else "palette-classic"},
         "thresholds": {"mode": "absolute", "steps": steps},
     }
-    for name, value in (("min", panel.least), ("max", panel.most), ("decimals", panel.decimals)):
-        if value is not None:
-            field[name] = value
+    ends = {"min": panel.least, "max": panel.most, "decimals": panel.decimals}
+    field |= {name: value for name, value in ends.items() if value is not None}
     if not number_only:
         field["custom"] = {
             "drawStyle": "line",

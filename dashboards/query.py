@@ -131,7 +131,8 @@ def added(
 def counted(
     metric: Metric, window: str, *by: str, known: bool = False, **where: str | tuple[str, ...]
 ) -> Query:
-    """What was counted by processes that were there within the window, also if they end at once, as a job's do.
+    """What was counted by processes that were there within the window, also if they end at once, as a job's
+    do.
 
     Such a process may be seen but once, with all that it counted.
     """

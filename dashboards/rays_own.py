@@ -1,6 +1,7 @@
 """Metrics of Ray's own that the dashboards read, as Ray 2.60's agents show them.
 
-Ray promises none of these names, so the story's drill (``tests/drills/test_observability.py``) finds each in a live scrape.
+Ray promises none of these names, so the story's drill (``tests/drills/test_observability.py``) finds each in
+a live scrape.
 """
 
 from __future__ import annotations

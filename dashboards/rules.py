@@ -93,8 +93,8 @@ def _burn(name: str, factor: float, long: str, short: str, severity: Severity) -
         & (errors.recorded > FEWEST_ERRORS),
         "0s",
         severity,
-        f"Over {long} and {short}, requests for copy fail {factor:g} times as often as the {BUDGET:.1%} that the "
-        f"objective allows: at this rate the month's budget lasts {30 / factor:.2g} days.",
+        f"Over {long} and {short}, requests for copy fail {factor:g} times as often as the {BUDGET:.1%} "
+        f"that the objective allows: at this rate the month's budget lasts {30 / factor:.2g} days.",
     )
 
 

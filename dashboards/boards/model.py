@@ -14,8 +14,8 @@ _IN_USE = Row(
     (
         Panel(
             "Generators by model",
-            "How many generators have each version in memory, and as what. While a swap is under way there are "
-            "two champions.",
+            "How many generators have each version in memory, and as what. While a swap is under way there "
+            "are two champions.",
             (
                 Target(
                     latest(names.MODEL_INFO, "model_version", "role") > 0,
@@ -27,8 +27,8 @@ _IN_USE = Row(
         ),
         Panel(
             "Swaps",
-            "Models that were to take another's place, within the five minutes before. A failed one leaves the old "
-            "model answering; /models says why.",
+            "Models that were to take another's place, within the five minutes before. A failed one leaves "
+            "the old model answering; /models says why.",
             (Target(added(names.MODEL_SWAPS, "5m", "outcome", known=True), "{{outcome}}"),),
             width=6,
             decimals=0,

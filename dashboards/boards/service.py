@@ -90,7 +90,8 @@ _CALLERS = Row(
         ),
         Panel(
             "Answers by status",
-            "200: copy. 429: told to come back. 4xx: the caller's fault. 5xx: ours. none: the client had left.",
+            "200: copy. 429: told to come back. 4xx: the caller's fault. 5xx: ours. none: the client had "
+            "left.",
             (Target(rate(names.HTTP_REQUESTS, "status"), "{{status}}"),),
             "reqps",
             stacked=True,
@@ -122,8 +123,8 @@ _CALLERS = Row(
         ),
         Panel(
             "Told to come back",
-            "Refused since too much was going on. A little in a burst is meant; all the time, there are too few "
-            "generators.",
+            "Refused since too much was going on. A little in a burst is meant; all the time, there are too "
+            "few generators.",
             (Target(rate(names.REFUSED_REQUESTS, "reason", known=True), "{{reason}}"),),
             "reqps",
             stacked=True,
@@ -204,7 +205,8 @@ _ROOM = Row(
         ),
         Panel(
             "Time in generators",
-            "From a call of the generators to their reply. What a request takes beyond it is HTTP and checks.",
+            "From a call of the generators to their reply. What a request takes beyond it is HTTP and "
+            "checks.",
             tuple(
                 Target(quantile(part, names.PREDICTION_SECONDS), f"p{part * 100:g}") for part in (0.5, 0.95)
             ),
