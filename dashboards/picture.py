@@ -54,7 +54,12 @@ def _head(figure: Figure, reading: Reading, height: float) -> None:
     )
     figure.text(left, 1 - 0.66 / height, reading.dashboard.says, size=9.5, color=QUIET)
     figure.text(
-        right, 1 - 0.36 / height, f"{clock_time(reading.start)} to {clock_time(reading.end)}", size=9.5, color=QUIET, ha="right"
+        right,
+        1 - 0.36 / height,
+        f"{clock_time(reading.start)} to {clock_time(reading.end)}",
+        size=9.5,
+        color=QUIET,
+        ha="right",
     )
 
 

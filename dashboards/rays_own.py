@@ -32,7 +32,6 @@ ACTORS = Metric("actors", "gauge", "actors", "By state.", (_STATE, Label("Source
 COMPONENT_MEMORY = Metric(
     "component_uss_bytes", "gauge", "bytes", "Memory of Ray's processes alone.", (Label("Component"),)
 )
-COMPONENT_CPU = Metric("component_cpu_percentage", "gauge", "percent", "Of one core.", (Label("Component"),))
 REPLICA_HEALTHY = Metric(
     "serve_deployment_replica_healthy",
     "gauge",
