@@ -10,6 +10,7 @@ _THOUSANDS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BYTES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
 _SECONDS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _PER_SECOND = ("reqps", "ops")
+_OF_BYTES = {"bytes": "", "Bps": "/s"}
 
 
 def shown(value: float, unit: Unit, decimals: int | None = None) -> str:
@@ -27,8 +28,9 @@ def shown(value: float, unit: Unit, decimals: int | None = None) -> str:
         return f"{_plain(percent, decimals)}%"
     if unit == "s":
         return _scaled(value, _SECONDS, decimals) if value else "0 s"
-    if unit == "bytes":
-        return _scaled(value, _BYTES, decimals) if abs(value) >= 1024 else f"{value:.0f} B"
+    if unit in _OF_BYTES:
+        size = _scaled(value, _BYTES, decimals) if abs(value) >= 1024 else f"{value:.0f} B"
+        return size + _OF_BYTES[unit]
     if unit in _PER_SECOND:
         return f"{_short(value, decimals)}/s"
     return _short(value, decimals)

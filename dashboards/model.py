@@ -12,7 +12,7 @@ COLUMNS = 24
 """Of Grafana's grid."""
 
 Look = Literal["lines", "number"]
-Unit = Literal["short", "percentunit", "percent", "s", "reqps", "ops", "bytes", "nats", "none"]
+Unit = Literal["short", "percentunit", "percent", "s", "reqps", "ops", "bytes", "Bps", "nats", "none"]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from dashboards.amounts import shown
@@ -18,7 +19,8 @@ PAPER, CARD, EDGE, GRID = "#f4f5f7", "#ffffff", "#dcdfe4", "#eceef1"
 INK, QUIET, GOOD, BAD = "#24292f", "#6a737d", "#2b8a3e", "#d1242f"
 COLOURS = ("#3274d9", "#e0752d", "#37872d", "#b877d9", "#c4162a", "#17a2b8", "#b58900", "#8f3bb8", "#5c6773",
            "#e377c2")  # fmt: skip
-_MOST_NAMES = 6
+_STEPS_S = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600)
+_LONGEST_NAME = 26
 
 
 def draw_panel(figure: Figure, box: Box, panel: Panel, reading: Reading) -> None:
@@ -51,6 +53,8 @@ def draw_panel(figure: Figure, box: Box, panel: Panel, reading: Reading) -> None
 def _axes(axes: Axes, panel: Panel, reading: Reading) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+    step_s = next((step for step in _STEPS_S if (reading.end - reading.start) / step <= 5), _STEPS_S[-1])
+    first = math.ceil((reading.start + step_s * 0.15) / step_s) * step_s
     for name, side in axes.spines.items():
         side.set_visible(name == "bottom")
         side.set_color(EDGE)
@@ -58,8 +62,9 @@ def _axes(axes: Axes, panel: Panel, reading: Reading) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(length=0, labelsize=7, labelcolor=QUIET, pad=3)
     axes.set_xlim(reading.start, reading.end)
-    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 3, 6]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: clock_time(time)))
+    axes.set_xticks([first + step_s * number for number in range(6) if first + step_s * number < reading.end])
+    letters = 5 if step_s % 60 == 0 else 8
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: clock_time(time)[:letters]))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=panel.decimals == 0 and panel.unit == "short"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, panel.unit)))
 
@@ -98,11 +103,14 @@ def _limits(axes: Axes, panel: Panel) -> None:
     if panel.least is not None:
         low, high = panel.least, max(high, highest * 1.1, panel.least + _least_height(panel))
     axes.set_ylim(low, panel.most if panel.most is not None else high)
+    if panel.unit in {"bytes", "Bps"}:
+        step = 2.0 ** math.ceil(math.log2(high / 4))
+        axes.set_yticks([step * number for number in range(5) if step * number <= high])
 
 
 def _least_height(panel: Panel) -> float:
     """So that a line at nought lies at the bottom, and not in the middle."""
-    return {"percentunit": 0.02, "s": 0.01, "bytes": 1024.0}.get(panel.unit, 1.0)
+    return {"percentunit": 0.02, "s": 0.01, "bytes": 1024.0, "Bps": 1024.0}.get(panel.unit, 1.0)
 
 
 def _names(figure: Figure, box: Box, panel: Panel, lines: tuple[Line, ...]) -> None:
@@ -113,8 +121,9 @@ def _names(figure: Figure, box: Box, panel: Panel, lines: tuple[Line, ...]) -> N
     room = width * wide - 0.2
     for place, line in enumerate(lines):
         value = next((v for v in reversed(line.series.values) if v == v), float("nan"))  # noqa: PLR0124
-        text = f"{line.name}  {shown(value, panel.unit, panel.decimals)}"
-        length = 0.22 + 0.068 * len(text)
+        name = line.name if len(line.name) <= _LONGEST_NAME else f"…{line.name[1 - _LONGEST_NAME :]}"
+        text = f"{name}  {shown(value, panel.unit, panel.decimals)}"
+        length = 0.25 + 0.057 * len(text)
         if x and x + length > room:
             if rows == 2:
                 figure.text(left + (0.1 + x) / wide, bottom + y / high, "…", size=7, color=QUIET)

@@ -172,6 +172,11 @@ def share(part: Query, whole: Query) -> Query:
 _NOUGHT = Query("vector(0)", frozenset())
 
 
+def largest(count: int, query: Query) -> Query:
+    """Of the query's series, so many as are largest at each time."""
+    return Query(f"topk({count}, {query.text})", query.metrics)
+
+
 def _from_nought(found: Query, metric: Metric, by: tuple[str, ...]) -> Query:
     """The query, with nought for what is not there."""
     if not by:

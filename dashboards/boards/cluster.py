@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards import rays_own as ray
 from dashboards.model import Dashboard, Panel, Row, Target
-from dashboards.query import latest
+from dashboards.query import largest, latest
 
 _cpus_used = latest(ray.RESOURCES, Name="CPU", State="USED")
 _cpus = latest(ray.RESOURCES, Name="CPU")
@@ -72,7 +72,7 @@ _NODES = Row(
                 Target(latest(ray.NODE_SENT), "sent"),
                 Target(latest(ray.NODE_RECEIVED), "received"),
             ),
-            "bytes",
+            "Bps",
         ),
     ),
 )
@@ -95,8 +95,9 @@ _RAY = Row(
         ),
         Panel(
             "Memory of Ray's processes",
-            "What would be free if they ended, by kind. 'ray::...' are workers and replicas.",
-            (Target(latest(ray.COMPONENT_MEMORY, "Component"), "{{Component}}"),),
+            "What would be free if they ended: of the six kinds that take most. 'ray::...' are workers and "
+            "replicas.",
+            (Target(largest(6, latest(ray.COMPONENT_MEMORY, "Component")), "{{Component}}"),),
             "bytes",
             stacked=True,
         ),
