@@ -105,13 +105,7 @@ test: test-unit test-manifests ## All tests but the long drills
 test-unit: setup ## Tests that need no Ray
 	$(PYTHON) -m pytest $(TWO_PROCESSES) tests/unit $(ARGS)
 
-test-dashboards: setup ## Rewrite dashboards/built from dashboards/: Grafana's JSON, Prometheus's rules
-	@$(PYTHON) -m dashboards.build
-
-story: setup ## Three minutes of everything before a real Prometheus; rewrites docs/pictures/dashboard-*.png
-	ADCRAFT_PICTURES=docs/pictures $(PYTHON) -m pytest -m drill tests/drills/test_observability.py $(ARGS)
-
-manifests: setup ## Tests of what is applied to Kubernetes; those of overlays need kubectl
+test-manifests: setup ## Tests of what is applied to Kubernetes; those of overlays need kubectl
 	$(PYTHON) -m pytest tests/manifests $(ARGS)
 
 drills: setup ## Long fault drills: kill it, fill it, interrupt it
@@ -143,7 +137,7 @@ postgres: ## Debian's PostgreSQL, which the tests of a real MLflow server need (
 	{ echo "PostgreSQL could not be installed. As root: apt-get install postgresql" >&2; exit 1; }
 
 prometheus: ## Debian's Prometheus, which 'make observe' starts (as root, or by sudo); its service is left off
-	@if command -v prometheus promtool >/dev/null; then exit 0; fi; \
+	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then exit 0; fi; \
 	become=; [ "$$(id -u)" = 0 ] || become="sudo -n"; \
 	policy=/usr/sbin/policy-rc.d; \
 	if ! [ -e $$policy ]; then \
@@ -161,6 +155,12 @@ hooks: setup ## Check every commit as 'make check' does (pre-commit)
 reference: setup ## Rewrite configs/reference.yaml from the settings
 	@$(PYTHON) -m adcraft.settings_reference > configs/reference.new
 	@mv configs/reference.new configs/reference.yaml
+
+dashboards: setup ## Rewrite dashboards/built from dashboards/: Grafana's JSON, Prometheus's rules
+	@$(PYTHON) -m dashboards.build
+
+story: setup ## Three minutes of everything before a real Prometheus; rewrites docs/pictures/dashboard-*.png
+	ADCRAFT_PICTURES=docs/pictures $(PYTHON) -m pytest -m drill tests/drills/test_observability.py $(ARGS)
 
 manifests: setup ## Rewrite what is generated of cluster/kuberay (needs kubectl), and check it
 	@$(PYTHON) -m cluster.kuberay.render
