@@ -23,8 +23,8 @@ from typing import get_args
 
 from adcraft import console
 from adcraft.errors import AdcraftError, ClusterError, TrainingError
-from cluster.ingress_proxy import Proxy, proxy_variables
 from cluster.dashboard_links import dashboard_links
+from cluster.ingress_proxy import Proxy, proxy_variables
 from cluster.leash import Leash
 from cluster.ports import LOOPBACK, WORKER_PORTS, free_ports, is_free
 from cluster.session import ENVIRONMENT, TOO_SLOW

@@ -22,7 +22,7 @@ from cluster.dashboard_links import PROMETHEUS_PORT
 from cluster.leash import Leash
 from cluster.ports import LOOPBACK, is_free
 from cluster.prometheus_server import last_words, program, prometheus_server
-from cluster.running import RunningRay, running_rays
+from cluster.rays_here import RunningRay, running_rays
 from dashboards.boards import ALL
 from dashboards.grafana import Grafana
 from dashboards.live_page import LivePage

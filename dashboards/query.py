@@ -119,25 +119,12 @@ def added(
     """What was added within the window, the first of it included.
 
     A counter of Ray's begins with the first that it counts, and ``increase`` sees only what comes after. So a
-    series that was not there before the window counts with all that it has.
+    series that was not there before the window counts with all that it has, or had when it went.
     """
     _check_kind(metric, "counter")
     name = selector(metric, **where)
-    text = f"{_sum(metric, by)}(({name} unless {name} offset {window}) or increase({name}[{window}]))"
-    found = Query(text, frozenset({metric}))
-    return _from_nought(found, metric, by) if known else found
-
-
-def counted(
-    metric: Metric, window: str, *by: str, known: bool = False, **where: str | tuple[str, ...]
-) -> Query:
-    """What was counted by processes that were there within the window, also if they end at once, as a job's
-    do.
-
-    Such a process may be seen but once, with all that it counted.
-    """
-    _check_kind(metric, "counter")
-    text = f"{_sum(metric, by)}(max_over_time({selector(metric, **where)}[{window}]))"
+    new = f"max_over_time({name}[{window}]) unless {name} offset {window}"
+    text = f"{_sum(metric, by)}(({new}) or increase({name}[{window}]))"
     found = Query(text, frozenset({metric}))
     return _from_nought(found, metric, by) if known else found
 

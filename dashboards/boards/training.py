@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from adcraft import metric_names as names
 from dashboards.model import Dashboard, Panel, Row, Target
-from dashboards.query import counted, latest, share
+from dashboards.query import added, latest, share
 
 _WINDOW = "1h"
-_rows = counted(names.PREPARE_ROWS, _WINDOW)
+_rows = added(names.PREPARE_ROWS, _WINDOW)
 
 _RUN = Row(
     "The run",
@@ -24,7 +24,7 @@ _RUN = Row(
         ),
         Panel(
             "Speed",
-            "Target tokens learnt from per second, all workers together.",
+            "Tokens learnt from per second, by all workers together.",
             (Target(latest(names.TRAINING_SPEED), "tokens/s"),),
             "ops",
             width=12,
@@ -57,7 +57,7 @@ _DATA = Row(
         Panel(
             "Rows by outcome",
             "What 'prepare' did with them within the hour before.",
-            (Target(counted(names.PREPARE_ROWS, _WINDOW, "outcome", known=True), "{{outcome}}"),),
+            (Target(added(names.PREPARE_ROWS, _WINDOW, "outcome", known=True), "{{outcome}}"),),
             width=12,
             stacked=True,
         ),
@@ -65,7 +65,7 @@ _DATA = Row(
             "Share that was not kept",
             "Rejected rows are in the dataset's rejected/, with the reason; of duplicates, the first stays.",
             tuple(
-                Target(share(counted(names.PREPARE_ROWS, _WINDOW, outcome=outcome), _rows), outcome)
+                Target(share(added(names.PREPARE_ROWS, _WINDOW, outcome=outcome), _rows), outcome)
                 for outcome in ("rejected", "duplicate")
             ),
             "percentunit",

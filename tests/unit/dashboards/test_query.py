@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adcraft import metric_names as names
-from dashboards.query import added, counted, latest, quantile, rate, share
+from dashboards.query import added, latest, quantile, rate, share
 
 LATENCY, REQUESTS, SWAPS = names.HTTP_REQUEST_SECONDS, names.HTTP_REQUESTS, names.MODEL_SWAPS
 
@@ -29,14 +29,14 @@ def test_what_is_written() -> None:
 
 def test_a_series_that_was_born_within_the_window_counts_with_all_that_it_has() -> None:
     assert added(SWAPS, "10m", outcome="failed").text == (
-        'sum((ray_adcraft_model_swaps_total{outcome="failed"} unless '
+        'sum((max_over_time(ray_adcraft_model_swaps_total{outcome="failed"}[10m]) unless '
         'ray_adcraft_model_swaps_total{outcome="failed"} offset 10m) or '
         'increase(ray_adcraft_model_swaps_total{outcome="failed"}[10m]))'
     )
 
 
 def test_values_that_are_known_are_shown_at_nought() -> None:
-    text = counted(names.PREPARE_ROWS, "1h", "outcome", known=True).text
+    text = added(names.PREPARE_ROWS, "1h", "outcome", known=True).text
     assert text.count("label_replace(vector(0)") == 3
     with pytest.raises(ValueError, match="Nobody knows beforehand which values route"):
         rate(REQUESTS, "route", known=True)
