@@ -31,11 +31,12 @@ SCRAPE_S = 5
 
 _HEADER = "# Made by 'make dashboards' from dashboards/; change it there.\n"
 _FOLDER = "Adcraft"
+_LINE = 110
 
 
 def files() -> dict[str, str]:
     """Every file below ``built``, and its text."""
-    boards = {f"{board.name}.json": _json(grafana_json(board)) for board in ALL}
+    boards = {f"{board.name}.json": to_json(grafana_json(board)) + "\n" for board in ALL}
     trees = {
         "prometheus/prometheus.yaml": scrape_tree([f"/tmp/ray/{DISCOVERY}"], [RULES.name]),  # noqa: S108
         "prometheus/rules.yaml": rules_tree(),
@@ -83,8 +84,18 @@ def _data_sources() -> dict[str, Any]:
     return {"apiVersion": 1, "datasources": [source]}
 
 
-def _json(tree: Mapping[str, Any]) -> str:
-    return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
+def to_json(tree: Any, indent: int = 0) -> str:
+    """As people would write it: what fits into a line is in one."""
+    text = json.dumps(tree, ensure_ascii=False)
+    if indent + len(text) <= _LINE or not isinstance(tree, dict | list):
+        return text
+    inner = " " * (indent + 2)
+    if isinstance(tree, dict):
+        parts = [f"{json.dumps(key)}: {to_json(value, indent + 2)}" for key, value in tree.items()]
+    else:
+        parts = [to_json(value, indent + 2) for value in tree]
+    opening, closing = "{}" if isinstance(tree, dict) else "[]"
+    return f"{opening}\n{inner}" + f",\n{inner}".join(parts) + f"\n{' ' * indent}{closing}"
 
 
 def to_yaml(tree: Mapping[str, Any]) -> str:
