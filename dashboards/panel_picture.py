@@ -96,7 +96,7 @@ def _stacked(axes: Axes, lines: tuple[Line, ...]) -> None:
 
 def _limits(axes: Axes, panel: Panel) -> None:
     low, high = axes.get_ylim()
-    highest = max((y for line in axes.get_lines() for y in line.get_ydata() if y == y), default=0.0)  # noqa: PLR0124
+    highest = axes.dataLim.y1 if math.isfinite(axes.dataLim.y1) else 0.0
     if panel.limit is not None:
         high = max(high, panel.limit * 1.25)
         axes.axhline(panel.limit, color=BAD, linewidth=0.9, linestyle=(0, (4, 3)))

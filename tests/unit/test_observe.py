@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from adcraft.errors import MonitoringError
-from cluster import observe, prometheus_server, rays_here
+from cluster import observe, prometheus_server
 from cluster.dashboard_links import dashboard_links
 from cluster.ports import free_port
 from cluster.rays_here import running_rays
+from dashboards.build import DISCOVERY
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def write_ray(parent: Path, name: str, *addresses: str) -> Path:
     folder = parent / f"adcraft-{name}"
     (folder / "ray").mkdir(parents=True)
     groups = [{"labels": {"job": "ray"}, "targets": list(addresses)}]
-    (folder / "ray" / rays_here.DISCOVERY).write_text(json.dumps(groups))
+    (folder / "ray" / DISCOVERY).write_text(json.dumps(groups))
     return folder
 
 
@@ -34,7 +35,7 @@ def test_rays_that_run_are_found_by_who_answers(tmp_path: Path, listener: int) -
     up = write_ray(tmp_path, "up", f"127.0.0.1:{free_port()}", f"127.0.0.1:{listener}")
     write_ray(tmp_path, "killed", f"127.0.0.1:{free_port()}")
     broken = write_ray(tmp_path, "half-written")
-    (broken / "ray" / rays_here.DISCOVERY).write_text('[{"labels"')
+    (broken / "ray" / DISCOVERY).write_text('[{"labels"')
     (tmp_path / "adcraft-no-dashboard" / "ray").mkdir(parents=True)
     [found] = running_rays(tmp_path)
     assert (found.folder, found.discovery.parent) == (up, up / "ray")

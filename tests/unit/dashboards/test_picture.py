@@ -9,7 +9,8 @@ import pytest
 from adcraft.errors import MonitoringError
 from cluster.ports import free_port
 from dashboards.amounts import shown
-from dashboards.boards import ALL, SERVICE
+from dashboards.boards import ALL
+from dashboards.boards.service import SERVICE
 from dashboards.model import Dashboard, Unit
 from dashboards.picture import draw, png
 from dashboards.prometheus import Prometheus

@@ -37,7 +37,10 @@ def test_alerts_fire_when_they_should(promtool: str, case: Path) -> None:
 
 
 def test_prometheus_takes_the_files(promtool: str) -> None:
-    for check in (["rules", RULES], ["config", "--syntax-only", BUILT / "prometheus" / "prometheus.yaml"]):
+    for check in (
+        ["rules", str(RULES)],
+        ["config", "--syntax-only", str(BUILT / "prometheus" / "prometheus.yaml")],
+    ):
         done = subprocess.run(
             [promtool, "check", *check], capture_output=True, text=True, timeout=60, check=False
         )
