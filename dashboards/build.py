@@ -26,8 +26,9 @@ RULES = BUILT / "prometheus" / "rules.yaml"
 DISCOVERY = "prom_metrics_service_discovery.json"
 """Ray writes this file below its temporary folder, with the addresses of all nodes' agents."""
 
-SCRAPE_S = 5
-"""As often as Ray's agents take new values."""
+SCRAPE_S = 10
+"""As often as Ray's workers hand new values to their node's agent; on a node without a core to spare, an
+agent may need more than half of it to answer."""
 
 _HEADER = "# Made by 'make dashboards' from dashboards/; change it there.\n"
 _FOLDER = "Adcraft"

@@ -90,7 +90,8 @@ def _stacked(axes: Axes, lines: tuple[Line, ...]) -> None:
         ]
         colour = COLOURS[place % len(COLOURS)]
         axes.fill_between(times, below, above, color=colour, alpha=0.3, linewidth=0)
-        axes.plot(times, above, color=colour, linewidth=1.0)
+        edge = [top if top > base else math.nan for base, top in zip(below, above, strict=True)]
+        axes.plot(times, edge, color=colour, linewidth=1.0)
         below = above
 
 
@@ -98,10 +99,10 @@ def _limits(axes: Axes, panel: Panel) -> None:
     low, high = axes.get_ylim()
     highest = axes.dataLim.y1 if math.isfinite(axes.dataLim.y1) else 0.0
     if panel.limit is not None:
-        high = max(high, panel.limit * 1.25)
         axes.axhline(panel.limit, color=BAD, linewidth=0.9, linestyle=(0, (4, 3)))
     if panel.least is not None:
-        low, high = panel.least, max(high, highest * 1.1, panel.least + _least_height(panel))
+        limit = 0.0 if panel.limit is None else panel.limit * 1.25
+        low, high = panel.least, max(limit, highest * 1.1, panel.least + _least_height(panel))
     axes.set_ylim(low, panel.most if panel.most is not None else high)
     if panel.unit in {"bytes", "Bps"}:
         step = 2.0 ** math.ceil(math.log2(high / 4))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dashboards.build import SCRAPE_S
 from dashboards.model import Dashboard, Panel, Target
 from dashboards.prometheus import Prometheus, Series
 
@@ -57,7 +58,7 @@ def read(dashboard: Dashboard, prometheus: Prometheus, start: float, end: float)
 def read_target(target: Target, prometheus: Prometheus, start: float, end: float) -> list[Line]:
     """The series of one query, by name."""
     step_s = max(1.0, round((end - start) / POINTS))
-    window = f"{max(20, 4 * step_s):.0f}s"  # as Grafana chooses for a scrape interval of 5 s
+    window = f"{4 * max(SCRAPE_S, step_s):.0f}s"  # as Grafana chooses it
     found = prometheus.range(target.query.text, start, end, step_s, window)
     return sorted((Line(legend(target.legend, one.labels), one) for one in found), key=lambda line: line.name)
 

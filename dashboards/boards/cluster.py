@@ -103,8 +103,8 @@ _RAY = Row(
         ),
         Panel(
             "Tasks by state",
-            "Many that are PENDING want CPUs that nobody has.",
-            (Target(latest(ray.TASKS, "State") > 0, "{{State}}"),),
+            "That are not over. Many that are PENDING want CPUs that nobody has.",
+            (Target(latest(ray.TASKS, "State", State="!FINISHED") > 0, "{{State}}"),),
             decimals=0,
         ),
         Panel(

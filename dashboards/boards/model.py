@@ -24,6 +24,7 @@ _IN_USE = Row(
             ),
             decimals=0,
             width=12,
+            stacked=True,
         ),
         Panel(
             "Swaps",

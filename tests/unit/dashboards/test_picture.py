@@ -50,7 +50,7 @@ def test_what_is_not_there_is_said(prometheus_server: PrometheusServer) -> None:
 
 def test_the_window_is_never_shorter_than_four_scrapes(prometheus_server: PrometheusServer) -> None:
     prometheus = Prometheus(prometheus_server.url)
-    for minutes, window in ((1, "[20s]"), (15, "[20s]"), (360, "[480s]")):
+    for minutes, window in ((1, "[40s]"), (15, "[40s]"), (360, "[480s]")):
         prometheus_server.asked.clear()
         read(SERVICE, prometheus, END - 60 * minutes, END)
         assert window in prometheus_server.asked[0]["query"]
