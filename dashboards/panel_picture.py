@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
 from dashboards.amounts import shown
 from dashboards.model import Panel
+from dashboards.prometheus import Series
 from dashboards.readings import Line, Reading, clock_time, number
 
 if TYPE_CHECKING:
@@ -72,9 +74,23 @@ def _axes(axes: Axes, panel: Panel, reading: Reading) -> None:
 def _lines(axes: Axes, lines: tuple[Line, ...]) -> None:
     for place, line in enumerate(lines):
         colour = COLOURS[place % len(COLOURS)]
-        axes.plot(line.series.times, line.series.values, color=colour, linewidth=1.3)
+        times, values = _with_gaps(line.series)
+        axes.plot(times, values, color=colour, linewidth=1.3)
         if len(lines) == 1:
-            axes.fill_between(line.series.times, line.series.values, color=colour, alpha=0.1, linewidth=0)
+            axes.fill_between(times, values, color=colour, alpha=0.1, linewidth=0)
+
+
+def _with_gaps(series: Series) -> tuple[list[float], list[float]]:
+    """Times and values, with no value where Prometheus left some out."""
+    times, values = [series.times[0]], [series.values[0]]
+    step_s = min((after - before for before, after in itertools.pairwise(series.times)), default=0.0)
+    for time, value in zip(series.times[1:], series.values[1:], strict=True):
+        if time - times[-1] > 1.5 * step_s:
+            times.append(times[-1] + step_s)
+            values.append(math.nan)
+        times.append(time)
+        values.append(value)
+    return times, values
 
 
 def _stacked(axes: Axes, lines: tuple[Line, ...]) -> None:

@@ -85,7 +85,7 @@ def tell(app: ServedApp, observer: Observer, home: Path, jobs_home: Path) -> Non
             registry.move_aliases(registry.aliases(), {CHAMPION: CORRUPT})
             app.wait_for_that(lambda: CORRUPT in app.refused(), "the swap has failed")
             wait_for_alert(observer.prometheus, "AdcraftSwapFailed")
-            registry.move_aliases(registry.aliases(), {CHAMPION: "2"})
+            registry.move_aliases(registry.aliases(), {CHAMPION: "2", CHALLENGER: "1"})
             app.wait_for_version("2")
             _wait_for_jobs(jobs)
             time.sleep(_SETTLED_S)

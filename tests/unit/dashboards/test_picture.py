@@ -13,8 +13,8 @@ from dashboards.boards import ALL
 from dashboards.boards.service import SERVICE
 from dashboards.model import Dashboard, Unit
 from dashboards.picture import draw, png
-from dashboards.prometheus import Prometheus
-from dashboards.readings import Reading, legend, read
+from dashboards.prometheus import Prometheus, Series
+from dashboards.readings import Line, Reading, legend, read
 from tests.unit.dashboards.prometheus_server import PrometheusServer
 
 START, END = 1_000_000.0, 1_000_900.0
@@ -46,6 +46,17 @@ def test_what_is_not_there_is_said(prometheus_server: PrometheusServer) -> None:
     assert png(Reading(SERVICE, START, END, {panel.title: () for panel in SERVICE.panels})).startswith(
         b"\x89PNG"
     )
+
+
+def test_a_line_has_gaps_where_there_is_nothing() -> None:
+    times = (1.0, 2.0, 3.0, 8.0, 9.0)
+    [panel] = [panel for panel in SERVICE.panels if panel.title == "Prompts that wait"]
+    nothing: dict[str, tuple[Line, ...]] = {panel.title: () for panel in SERVICE.panels}
+    lines = {**nothing, panel.title: (Line("waiting", Series({}, times, (5.0,) * 5)),)}
+    figure = draw(Reading(SERVICE, 0.0, 10.0, lines))
+    [drawn] = [line for axes in figure.axes for line in axes.get_lines() if len(line.get_xdata()) > 2]
+    assert list(drawn.get_xdata()) == [1, 2, 3, 4, 8, 9]
+    assert [y == 5 for y in drawn.get_ydata()] == [True, True, True, False, True, True]
 
 
 def test_the_window_is_never_shorter_than_four_scrapes(prometheus_server: PrometheusServer) -> None:
