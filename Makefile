@@ -25,7 +25,7 @@ ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/var/home
 endif
 
-.PHONY: help setup demo smoke sample check-copy prepare train distill sweep evaluate promote rollback history generate pipeline serve submit cluster \
+.PHONY: help setup demo smoke observe dashboards story prometheus sample check-copy prepare train distill sweep evaluate promote rollback history generate pipeline serve submit cluster \
 	mlflow check format test test-unit test-manifests manifests drills bench bench-prepare bench-train bench-tune \
 	bench-engine bench-generate bench-guardrails bench-copies bench-serve postgres hooks reference lock clean
 
@@ -74,6 +74,9 @@ serve: setup ## Answer HTTP with the champion
 
 cluster: setup ## A local Ray head with token authentication, until Ctrl-C
 	@$(PYTHON) -m cluster.local $(ARGS)
+
+observe: setup ## Prometheus and live dashboards beside 'make demo' or 'make cluster', until Ctrl-C
+	@$(PYTHON) -m cluster.observe $(ARGS)
 
 submit: setup ## Run STAGE=train on a running cluster by 'ray job submit'
 	@$(BIN)/ray job submit --working-dir . \
@@ -133,12 +136,31 @@ postgres: ## Debian's PostgreSQL, which the tests of a real MLflow server need (
 	  $$become env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql; } || \
 	{ echo "PostgreSQL could not be installed. As root: apt-get install postgresql" >&2; exit 1; }
 
+prometheus: ## Debian's Prometheus, which 'make observe' starts (as root, or by sudo); its service is left off
+	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then exit 0; fi; \
+	become=; [ "$$(id -u)" = 0 ] || become="sudo -n"; \
+	policy=/usr/sbin/policy-rc.d; \
+	if ! [ -e $$policy ]; then \
+	  printf '#!/bin/sh\nexit 101\n' | $$become sh -c "cat > $$policy && chmod 755 $$policy"; \
+	  trap "$$become rm -f $$policy" EXIT; \
+	fi; \
+	{ $$become apt-get update -q && \
+	  $$become env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends prometheus; } || \
+	{ echo "Prometheus could not be installed. As root: apt-get install prometheus" >&2; exit 1; }; \
+	if command -v systemctl >/dev/null; then $$become systemctl disable prometheus >/dev/null 2>&1 || true; fi
+
 hooks: setup ## Check every commit as 'make check' does (pre-commit)
 	$(BIN)/pre-commit install
 
 reference: setup ## Rewrite configs/reference.yaml from the settings
 	@$(PYTHON) -m adcraft.settings_reference > configs/reference.new
 	@mv configs/reference.new configs/reference.yaml
+
+dashboards: setup ## Rewrite dashboards/built from dashboards/: Grafana's JSON, Prometheus's rules
+	@$(PYTHON) -m dashboards.build
+
+story: setup ## Three minutes of everything before a real Prometheus; rewrites docs/pictures/dashboard-*.png
+	ADCRAFT_PICTURES=docs/pictures $(PYTHON) -m pytest -m drill tests/drills/test_observability.py $(ARGS)
 
 manifests: setup ## Rewrite what is generated of cluster/kuberay (needs kubectl), and check it
 	@$(PYTHON) -m cluster.kuberay.render

@@ -24,6 +24,7 @@ from adcraft.errors import (
     ClusterError,
     DatasetError,
     FeedError,
+    MonitoringError,
     SettingsError,
     StorageError,
     TrackingError,
@@ -40,6 +41,7 @@ EXIT_CODES: dict[type[AdcraftError], int] = {
     BundleError: 8,
     StorageError: 9,
     ClusterError: 10,
+    MonitoringError: 11,
 }
 INTERRUPTED = 130
 
@@ -47,7 +49,8 @@ _CHATTER = ("absl", "alembic", "datasets", "fsspec", "httpx", "matplotlib", "mlf
 
 EXIT_CODES_HELP = """\
 exit codes: 0 done; 1 a fault in Adcraft itself; 2 arguments or settings; 3 feed; 4 dataset;
-5 base model; 6 training; 7 MLflow or registry; 8 bundle; 9 disk; 10 Ray; 130 interrupted.
+5 base model; 6 training; 7 MLflow or registry; 8 bundle; 9 disk; 10 Ray; 11 Prometheus or
+Grafana; 130 interrupted.
 """
 
 

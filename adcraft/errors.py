@@ -12,6 +12,7 @@
     +-- BundleError         a model bundle is incomplete, changed or of another format
     +-- StorageError        a disk is full, or a folder can't be written
     +-- ClusterError        Ray can't be started, reached, or can't give what is asked for
+    +-- MonitoringError     Prometheus or Grafana can't be started or reached, or refuses
 
 A message is one or more plain sentences: what was wrong, the value, where, and what to do.
 Entry points alone turn these into exit codes; the HTTP layer alone into statuses. All take one
@@ -65,3 +66,7 @@ class StorageError(AdcraftError):
 
 class ClusterError(AdcraftError):
     """Ray can't be started or reached, or can't give what is asked for."""
+
+
+class MonitoringError(AdcraftError):
+    """Prometheus or Grafana can't be started or reached, or refuses."""

@@ -184,6 +184,7 @@ class Demo:
             ("MLflow", f"{self._run_page(trained['run_id'])} (the run, its curves and samples)"),
             ("", f"{self.mlflow_url}/#/models/{trained['model']} (the registered model, its versions)"),
             ("Ray dashboard", f"{head.dashboard_url} (asks for the token: cat {head.token_file})"),
+            ("Live dashboards", "make observe, in another terminal"),
             ("Your own feed", "make demo FEED=path/to/products.csv"),
             ("Ctrl-C", "ends all of it"),
         ]

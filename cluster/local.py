@@ -23,6 +23,7 @@ from typing import get_args
 
 from adcraft import console
 from adcraft.errors import AdcraftError, ClusterError, TrainingError
+from cluster.dashboard_links import dashboard_links
 from cluster.ingress_proxy import Proxy, proxy_variables
 from cluster.leash import Leash
 from cluster.ports import LOOPBACK, WORKER_PORTS, free_ports, is_free
@@ -145,7 +146,11 @@ def _launch(
         f"--temp-dir={folder / 'ray'}", "--log-style=record", "--log-color=false",
         *([f"--num-cpus={num_cpus}"] if num_cpus else []),
     ]  # fmt: skip
-    own = {name: value for name, value in {**environment, **variables}.items() if name != "RAY_ADDRESS"}
+    own = {
+        name: value
+        for name, value in {**dashboard_links(), **environment, **variables}.items()
+        if name != "RAY_ADDRESS"
+    }
     leash = running.enter_context(Leash(command, environment=own, log=folder / "head.log"))
     head = LocalHead(address, url, token_file, access, environment, leash)
     # Jobs are taken by the dashboard, and run by the node's agent, which may be there later.

@@ -1,1 +1,3 @@
-"""Grafana dashboards, scrape configuration, recording and alert rules, all built from code."""
+"""Grafana's dashboards, Prometheus's scrape configuration and rules: built from code, checked in as
+``built/``.
+"""

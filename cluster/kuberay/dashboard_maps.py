@@ -1,4 +1,6 @@
-"""Grafana's dashboards as ConfigMaps, which the sidecar of Grafana's chart finds by their label."""
+"""What ``dashboards/built`` has, for Kubernetes: dashboards as ConfigMaps, which the sidecar of Grafana's
+chart finds by their label, and rules as the PrometheusRule that the Prometheus operator reads.
+"""
 
 from __future__ import annotations
 
@@ -19,4 +21,20 @@ def dashboard_maps(folder: Path) -> dict[str, dict[str, Any]]:
             _LABELS,
         )
         for file in sorted(folder.glob("*.json"))
+    }
+
+
+def prometheus_rule(rules: Path) -> dict[str, dict[str, Any]]:
+    """The rules of the file, by the name of the manifest; nothing if there is no such file."""
+    import yaml
+
+    if not rules.is_file():
+        return {}
+    return {
+        "prometheusrule.adcraft.yaml": {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": {"name": "adcraft"},
+            "spec": yaml.safe_load(rules.read_text(encoding="utf-8")),
+        }
     }

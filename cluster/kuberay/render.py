@@ -17,7 +17,7 @@ from typing import Any
 
 from adcraft import console
 from adcraft.errors import ClusterError, SettingsError
-from cluster.kuberay.dashboard_maps import dashboard_maps
+from cluster.kuberay.dashboard_maps import dashboard_maps, prometheus_rule
 from cluster.kuberay.environment import environment_maps
 from cluster.kuberay.release import DEVICES, ROOT
 from cluster.kuberay.stamp import stamp
@@ -30,7 +30,12 @@ _HEADER = "# Made by 'make manifests'; change what it is made from.\n"
 
 def generated() -> dict[str, str]:
     """Every generated file below this folder, and its text."""
-    maps = {**environment_maps(), **dashboard_maps(ROOT / "dashboards" / "built")}
+    dashboards = ROOT / "dashboards" / "built"
+    maps = {
+        **environment_maps(),
+        **dashboard_maps(dashboards),
+        **prometheus_rule(dashboards / "prometheus" / "rules.yaml"),
+    }
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",

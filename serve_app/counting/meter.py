@@ -95,6 +95,7 @@ class Meter:
         self._histograms: dict[Key, _Buckets] = {}
         self._gauges: dict[Key, float] = {}
         self._for_sink: dict[Key, float] = {}
+        self._gone: set[Key] = set()
         self._lines: deque[str] = deque(maxlen=MOST_LINES)
 
     def observe(self, metric: Metric, value: float = 1.0, /, **labels: str) -> None:
@@ -134,9 +135,8 @@ class Meter:
             gone = [key for key in self._gauges if key[0] == gauge.name]
             for key in gone:
                 del self._gauges[key]
-        if self._sink:
-            for _, values in gone:
-                self._sink.record(gauge, values, 0.0)  # Ray forgets no series
+            if self._sink:
+                self._gone.update(gone)
 
     def note(self, line: str) -> None:
         """Keep a line of the access log for the next delta."""
@@ -183,7 +183,9 @@ class Meter:
             return
         with self._lock:
             counters, self._for_sink = self._for_sink, {}
-            gauges = dict(self._gauges)
+            # Ray forgets no series. One that is set again at once must not be seen at nought in between.
+            gauges = {**dict.fromkeys(self._gone, 0.0), **self._gauges}
+            self._gone.clear()
         for (name, values), value in (*counters.items(), *gauges.items()):
             self._sink.record(self._metrics[name], values, value)
 

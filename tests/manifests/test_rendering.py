@@ -19,7 +19,7 @@ from cluster.ingress_proxy import haproxy_variables
 from cluster.kuberay import render
 from cluster.kuberay.check import check
 from cluster.kuberay.checks.manifest import Manifest, clusters, jobs, pods, read_manifests
-from cluster.kuberay.dashboard_maps import dashboard_maps
+from cluster.kuberay.dashboard_maps import dashboard_maps, prometheus_rule
 from cluster.kuberay.entry_points import entry_points
 from cluster.kuberay.release import DEVICES, ROOT, image_tag, ray_version
 from cluster.kuberay.stamp import SERVE_CONFIG
@@ -84,6 +84,7 @@ def test_every_overlay_has_every_part() -> None:
         assert kinds == {
             "Namespace", "ConfigMap", "PersistentVolumeClaim", "Service", "Deployment", "StatefulSet",
             "RayCluster", "RayService", "RayCronJob", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor",
+            "PrometheusRule",
         }  # fmt: skip
         assert {each.name for each in rendered(f"{overlay}-jobs")} == {
             f"adcraft-{job}" for job in ("prepare", "train", "sweep", "generate")
@@ -224,3 +225,10 @@ def test_a_difference_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     monkeypatch.setattr("sys.argv", ["render", "--check"])
     assert render.main() == 2
     assert "Not as 'make manifests' makes it: base/generated/new.yaml." in capsys.readouterr().err
+
+
+def test_rules_become_a_prometheus_rule(tmp_path: Path) -> None:
+    [rule] = [each.tree for each in rendered("dev") if each.kind == "PrometheusRule"]
+    names = {each.get("alert") for group in rule["spec"]["groups"] for each in group["rules"]}
+    assert {"AdcraftSwapFailed", "AdcraftNotScraped"} <= names
+    assert prometheus_rule(tmp_path / "nowhere.yaml") == {}

@@ -16,7 +16,7 @@ from ray_jobs.command_line import STAGES
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("adcraft", "ray_jobs", "tuning", "serve_app", "cluster", "dashboards")
-HEAVY = {"ray", "torch", "transformers", "mlflow", "datasets", "pandas", "sklearn"}
+HEAVY = {"ray", "torch", "transformers", "mlflow", "datasets", "pandas", "sklearn", "matplotlib"}
 INSTANT = [
     ["-m", "ray_jobs", "--help"],
     *(["-m", "ray_jobs", stage, "--help"] for stage in STAGES),
@@ -34,6 +34,9 @@ INSTANT = [
     ["-m", "cluster.demo", "--help"],
     ["-m", "cluster.smoke", "--help"],
     ["-m", "cluster.passwords", "--help"],
+    ["-m", "cluster.observe", "--help"],
+    ["-m", "dashboards.build", "--check"],
+    ["-m", "dashboards.provision", "--help"],
     ["-m", "cluster.kuberay.check", "--help"],
     ["-m", "cluster.kuberay.render", "--help"],
     ["-m", "cluster.kuberay.release", "--help"],

@@ -66,3 +66,16 @@ def test_ray_is_told_what_the_meter_is_told(ray_metrics: tuple[Made, Calls]) -> 
         ("set", "adcraft_model_info", 1, {"model_version": "3", "role": "champion"}),
         ("set", "adcraft_model_info", 0, {"model_version": "3", "role": "champion"}),
     ]
+
+
+def test_a_gauge_that_is_set_again_is_never_at_nought(ray_metrics: tuple[Made, Calls]) -> None:
+    """A replica takes its delta, and clears and sets its gauges after that: Prometheus looks in between."""
+    _, calls = ray_metrics
+    meter = Meter(RayMetrics())
+    for version in ("3", "3", "4"):
+        meter.clear(names.MODEL_INFO)
+        meter.observe(names.MODEL_INFO, 1, model_version=version, role="champion")
+        meter.take()
+    assert [(value, tags["model_version"]) for _, _, value, tags in calls] == [
+        (1, "3"), (1, "3"), (0, "3"), (1, "4"),
+    ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from adcraft import metric_names as names
+from adcraft.metric_names import Metric
 from serve_app.counting.meter import Meter
 from serve_app.counting.request_log import RequestLog
 from serve_app.counting.stats import stats
@@ -134,6 +136,43 @@ def test_metrics_are_prometheus_text(server: Server) -> None:
     }
     assert found[names.HTTP_REQUESTS.name] == 1
     assert found[f"{names.HTTP_REQUEST_SECONDS.name}_count"] == 1
+
+
+def test_ten_thousand_products_add_no_series(tmp_path: Path) -> None:
+    """Nor do ten thousand paths, brands and callers' own ids."""
+    server = Server(tmp_path, max_items=1000, max_body_bytes=1_000_000)
+    sink = Counter[tuple[str, tuple[str, ...]]]()
+    server.meter._sink = CountingSink(sink)
+
+    def ask(first: int) -> None:
+        items = [{"product_name": f"Shoe {n}", "brand": f"Brand {n}"} for n in range(first, first + 1000)]
+        assert server.client.post("/batch_predict", json={"items": items}).json()["succeeded"] == 1000
+        for n in range(first, first + 50):
+            server.client.post("/predict", json=items[n - first], headers={"X-Request-Id": f"id-{n}"})
+            server.get(f"/products/{n}")
+
+    with server.client:
+        ask(0)
+        server.get("/metrics")
+        there = sum(1 for line in server.get("/metrics").text.splitlines() if not line.startswith("#"))
+        told = set(sink)
+        for first in range(1000, 10_000, 1000):
+            ask(first)
+        text = server.get("/metrics").text
+    assert sum(1 for line in text.splitlines() if not line.startswith("#")) == there
+    assert set(sink) == told
+    assert "Shoe" not in text
+    assert "Brand" not in text
+
+
+class CountingSink:
+    """In the place of Ray's metrics."""
+
+    def __init__(self, seen: Counter[tuple[str, tuple[str, ...]]]) -> None:
+        self._seen = seen
+
+    def record(self, metric: Metric, values: tuple[str, ...], value: float) -> None:
+        self._seen[metric.name, values] += 1
 
 
 def test_logs_are_those_of_the_access_log_the_latest_first(server: Server) -> None:
