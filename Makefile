@@ -25,9 +25,9 @@ ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/var/home
 endif
 
-.PHONY: help setup demo smoke sample check-copy prepare train distill sweep evaluate promote rollback history generate pipeline serve submit cluster \
+.PHONY: help setup demo smoke sample check-copy prepare train distill sweep evaluate promote rollback history generate pipeline serve submit cluster cluster-down \
 	mlflow check format test test-unit test-manifests manifests drills bench bench-prepare bench-train bench-tune \
-	bench-engine bench-generate bench-guardrails bench-copies bench-serve postgres hooks reference lock clean
+	bench-engine bench-generate bench-guardrails bench-copies bench-serve postgres redis hooks reference lock clean
 
 ##@ Start here
 
@@ -72,8 +72,11 @@ serve: setup ## Answer HTTP with the champion
 
 ##@ Cluster
 
-cluster: setup ## A local Ray head with token authentication, until Ctrl-C
+cluster: setup ## A local Ray of a head and two nodes, with token authentication, until Ctrl-C
 	@$(PYTHON) -m cluster.local $(ARGS)
+
+cluster-down: setup ## End what 'make cluster' started in another terminal, and nothing else
+	@$(PYTHON) -m cluster.local --down
 
 submit: setup ## Run STAGE=train on a running cluster by 'ray job submit'
 	@$(BIN)/ray job submit --working-dir . \
@@ -132,6 +135,13 @@ postgres: ## Debian's PostgreSQL, which the tests of a real MLflow server need (
 	{ $$become apt-get update -q && \
 	  $$become env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql; } || \
 	{ echo "PostgreSQL could not be installed. As root: apt-get install postgresql" >&2; exit 1; }
+
+redis: ## Debian's Redis, which the drill of a head that is killed needs (as root, or by sudo)
+	@if command -v redis-server >/dev/null; then exit 0; fi; \
+	become=; [ "$$(id -u)" = 0 ] || become="sudo -n"; \
+	{ $$become apt-get update -q && \
+	  $$become env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends redis-server; } || \
+	{ echo "Redis could not be installed. As root: apt-get install redis-server" >&2; exit 1; }
 
 hooks: setup ## Check every commit as 'make check' does (pre-commit)
 	$(BIN)/pre-commit install
