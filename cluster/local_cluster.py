@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from adcraft.errors import ClusterError, SettingsError
 from cluster.ingress_proxy import Proxy
 from cluster.leash import Leash
-from cluster.local import START_S, LocalHead, local_head
+from cluster.local import LocalHead, local_head
 from cluster.local_node import UP
+
+_NODE_S = 150
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,13 @@ def local_cluster(
         local_head(own, dashboard_port, proxy, variables=variables, options=options) as head,
         contextlib.ExitStack() as running,
     ):
-        cluster = LocalCluster(
-            head,
-            tuple(
-                running.enter_context(_start_node(head, number, share, nodes))
-                for number, share in enumerate(cpus, start=1)
-            ),
-        )
+        nodes_up: list[Leash] = []
+        for number, share in enumerate(cpus, start=1):  # together, none of them might be up in time
+            leash = running.enter_context(_start_node(head, number, share, nodes))
+            _wait(leash, number)
+            nodes_up.append(leash)
+        cluster = LocalCluster(head, tuple(nodes_up))
         running.callback(cluster.pull)
-        _wait(cluster)
         yield cluster
 
 
@@ -103,12 +103,13 @@ def _start_node(head: LocalHead, number: int, num_cpus: int, nodes: int) -> Leas
     return Leash(command, environment=head.node_environment, log=log)
 
 
-def _wait(cluster: LocalCluster) -> None:
-    deadline = time.monotonic() + START_S
-    while not all(UP in leash.output() for leash in cluster.nodes):
-        if ended := cluster.ended():
-            raise ClusterError(f"The local cluster did not start. {ended}")
+def _wait(leash: Leash, number: int) -> None:
+    deadline = time.monotonic() + _NODE_S
+    while UP not in leash.output():
+        if leash.poll() is not None:
+            raise ClusterError(f"Node {number} of the local cluster did not start: {leash.last_words()}")
         if time.monotonic() > deadline:
-            slow = next(leash for leash in cluster.nodes if UP not in leash.output())
-            raise ClusterError(f"A node was not ready after {START_S} s: {slow.last_words()}")
+            raise ClusterError(
+                f"Node {number} of the local cluster was not ready after {_NODE_S} s: {leash.last_words()}"
+            )
         time.sleep(0.1)
