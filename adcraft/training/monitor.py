@@ -116,7 +116,8 @@ class RunMonitor:
         """Where the training is; each time, since Ray forgets a gauge that is not set again."""
         if (step := self._last_step) is not None:
             self._metrics.record(TRAINING_STEP, step["step"])
-            self._metrics.record(TRAINING_LOSS, step["loss"], split="train")
+            if step["loss"]:  # rank 0, whose it is, may have had nothing left of the last step
+                self._metrics.record(TRAINING_LOSS, step["loss"], split="train")
             self._metrics.record(TRAINING_SPEED, step["tokens"] / max(step["seconds"], 1e-9))
         if (epoch := self._last_epoch) is not None:
             self._metrics.record(TRAINING_EPOCH, epoch["epoch"])

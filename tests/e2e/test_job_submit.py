@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -77,14 +76,6 @@ class Cluster:
                     if sample.name.startswith("ray_adcraft_"):
                         own = [sample.labels[label] for label in OWN_LABELS if label in sample.labels]
                         found[sample.name, "".join(own)] = sample.value
-        return found
-
-    def wait_for(self, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], float]:
-        """Its series, when these are among them."""
-        deadline = time.monotonic() + 60
-        while not wanted <= set(found := self.series()):
-            assert time.monotonic() < deadline, f"never: {wanted - set(found)}"
-            time.sleep(0.5)
         return found
 
 
@@ -205,34 +196,19 @@ def test_stages_run_as_submitted_jobs_and_prometheus_hears_of_them(cluster: Clus
     assert rows["in"] == 200 == rows["kept"] + rows["rejected"] + rows["duplicates"]
     assert (tmp_path / "home" / "data" / "products" / str(result(prepared)["version"])).is_dir()
 
-    longer = ("--set", "train.num_workers=2", "--set", "train.max_epochs=20", "--set", "train.patience=0")
-    with subprocess.Popen(
-        submitted("train", *settings, *longer),
-        cwd=ROOT,
-        env={**os.environ, **cluster.access},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as training:
-        # Counters stay, gauges are shown as long as their process runs.
-        series = cluster.wait_for(
-            {("ray_adcraft_training_epochs", ""), ("ray_adcraft_training_loss_nats", "validation")}
-        )
-        said, _ = training.communicate(timeout=180)
-    assert training.returncode == 0, said
+    trained = submit(cluster, "train", *settings, "--set", "train.num_workers=2")
+    assert trained.returncode == 0, trained.stdout
+    # Counters stay. A process that ends says its gauges once more, and they are shown for 20 s.
+    series = cluster.series()
     for outcome, count in (("kept", "kept"), ("rejected", "rejected"), ("duplicate", "duplicates")):
         assert series.get(("ray_adcraft_prepare_rows_total", outcome), 0) == rows[count]
-    [last] = [json.loads(line) for line in said.splitlines() if line.startswith('{"stage"')]
-    assert 0 < series["ray_adcraft_training_steps", ""] <= last["metrics"]["step"]
-    assert 0 < series["ray_adcraft_training_epochs", ""] <= 20
+    metrics = result(trained)["metrics"]
+    assert isinstance(metrics, dict)
+    assert series["ray_adcraft_training_epochs", ""] == 4
+    assert series["ray_adcraft_training_steps", ""] >= metrics["step"] > 0
     assert series["ray_adcraft_training_tokens_per_second", ""] > 0
-    first_loss = 10.0  # nats; of a model that has learnt nothing it is the logarithm of the vocabulary, 6.4
-    for split in ("train", "validation"):
-        assert (
-            last["metrics"][f"{split}_loss"] / 2
-            < series["ray_adcraft_training_loss_nats", split]
-            < first_loss
-        )
+    assert series["ray_adcraft_training_loss_nats", "train"] > 0
+    assert series["ray_adcraft_training_loss_nats", "validation"] >= metrics["validation_loss"] - 1e-6
 
 
 def test_a_relative_output_folder_would_be_lost_so_the_job_fails(cluster: Cluster) -> None:

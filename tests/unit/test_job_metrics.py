@@ -98,6 +98,8 @@ def test_where_a_training_is_is_said_again_and_again(series: Series, monkeypatch
     series.clear()
     monitor.handle([])  # nothing new; Ray forgets what is not set again
     assert series == expected
+    monitor.handle([{**STEP, "step": 8, "loss": 0.0}])  # of which rank 0 had no part
+    assert series == {**expected, key(names.TRAINING_STEP): 8}
 
 
 def test_trials_by_state(series: Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
