@@ -97,7 +97,7 @@ def local_cluster(
 def _start_node(head: LocalHead, number: int, num_cpus: int, nodes: int) -> Leash:
     command = [
         sys.executable, "-m", "cluster.local_node", "--address", head.address,
-        "--num-cpus", str(num_cpus), "--share", str(1 / nodes),
+        "--number", str(number), "--num-cpus", str(num_cpus), "--share", str(1 / nodes),
     ]  # fmt: skip
     log = head.token_file.parent / f"node-{number}.log"
     return Leash(command, environment=head.node_environment, log=log)
