@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -99,25 +100,23 @@ def end(running: Running) -> None:
     Raises:
         ClusterError: somebody else's, or it does not end.
     """
-    import psutil
-
+    deadline = time.monotonic() + _END_S
     try:
-        process = psutil.Process(running.pid)
-        if not running.is_up():
-            return
-        process.send_signal(signal.SIGTERM)
-        process.wait(_END_S)
-    except psutil.NoSuchProcess:
+        if running.is_up():
+            os.kill(running.pid, signal.SIGTERM)
+    except ProcessLookupError:
         return
-    except psutil.AccessDenied as error:
+    except PermissionError as error:
         raise ClusterError(
             f"The local cluster of process {running.pid} is somebody else's, who can end it."
         ) from error
-    except psutil.TimeoutExpired as error:
-        raise ClusterError(
-            f"Process {running.pid}, which runs the local cluster, is still there {_END_S:.0f} s after "
-            f"SIGTERM. End it by: kill -KILL {running.pid}; no process of the cluster outlives it."
-        ) from error
+    while running.is_up():
+        if time.monotonic() > deadline:
+            raise ClusterError(
+                f"Process {running.pid}, which runs the local cluster, is still there {_END_S:.0f} s after "
+                f"SIGTERM. End it by: kill -KILL {running.pid}; no process of the cluster outlives it."
+            )
+        time.sleep(0.1)
 
 
 def _start_of(pid: int) -> float | None:

@@ -38,10 +38,15 @@ from tests.redis_server import RedisServer
 
 REDIS_PORT, MLFLOW_PORT, SERVE_PORT = 6379, 5000, 8000
 JOBS = ("pipeline", "prepare", "train", "sweep", "generate")
-ROWS = 80
+ROWS = 60
+_WORDS = (
+    ("Red", "Blue", "Green", "Black", "White"),
+    ("Shirt", "Lamp", "Mug", "Scarf"),
+    ("Aera", "Solvex", "Nike"),
+)
 CALLERS = 3
 _CPUS = 8
-_PATIENCE_S = 240.0
+_PATIENCE_S = 300.0
 
 
 @dataclass
@@ -169,6 +174,18 @@ def wait_until(come: Any, what: str) -> float:
     return time.monotonic()
 
 
+def write_feed(file: Path) -> None:
+    """Products with short texts: the settings of the entry points are those of a real training."""
+    rows = [
+        f"{number},{colour} {thing} {number},{brand},{colour} {thing} by {brand}."
+        for number, (colour, thing, brand) in enumerate(
+            itertools.islice(itertools.cycle(itertools.product(*_WORDS)), ROWS), start=1
+        )
+    ]
+    file.parent.mkdir(parents=True)
+    file.write_text("\n".join(["id,product_name,brand,description", *rows, ""]))
+
+
 def entry_points() -> dict[str, str]:
     """The commands of the RayJobs and the RayCronJob, by name, from what would be applied."""
     files = [HERE / "rendered" / name for name in ("dev.yaml", "dev-jobs.yaml")]
@@ -293,8 +310,7 @@ def main() -> None:
         begun = time.monotonic()
         print(f"{what}: {timings[what]} s", file=sys.stderr, flush=True)
 
-    feed = "/adcraft/feeds/products.csv"
-    adcraft("ray_jobs", "sample", "--rows", str(ROWS), "--output", feed)
+    write_feed(Path(variables(folder)["ADCRAFT_FEED"]))
     keys = "--set", f"serve.keys={folder}/person/api-keys/keys.json"
     key = adcraft(
         "serve_app", "keys", "create", "--name", "rehearsal", "--scope", "predict", "--scope", "admin", *keys
