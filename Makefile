@@ -25,9 +25,10 @@ ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/var/home
 endif
 
-.PHONY: help setup demo smoke observe dashboards story prometheus sample check-copy prepare train distill sweep evaluate promote rollback history generate pipeline serve submit cluster \
+.PHONY: help setup demo smoke observe dashboards story sample check-copy prepare train distill sweep evaluate promote rollback history \
+	generate pipeline serve submit cluster cluster-down \
 	mlflow check format test test-unit test-manifests manifests drills bench bench-prepare bench-train bench-tune \
-	bench-engine bench-generate bench-guardrails bench-copies bench-serve postgres hooks reference lock clean
+	bench-engine bench-generate bench-guardrails bench-copies bench-serve servers postgres prometheus redis hooks reference lock clean
 
 ##@ Start here
 
@@ -72,8 +73,11 @@ serve: setup ## Answer HTTP with the champion
 
 ##@ Cluster
 
-cluster: setup ## A local Ray head with token authentication, until Ctrl-C
+cluster: setup ## A local Ray of a head and two nodes, with token authentication, until Ctrl-C
 	@$(PYTHON) -m cluster.local $(ARGS)
+
+cluster-down: setup ## End what 'make cluster' started in another terminal, and nothing else
+	@$(PYTHON) -m cluster.local --down
 
 observe: setup ## Prometheus and live dashboards beside 'make demo' or 'make cluster', until Ctrl-C
 	@$(PYTHON) -m cluster.observe $(ARGS)
@@ -129,15 +133,10 @@ bench-tune:
 	$(PYTHON) -m benchmarks.trial_start
 	$(PYTHON) -m benchmarks.asha --replays 300 $(ARGS)
 
-postgres: ## Debian's PostgreSQL, which the tests of a real MLflow server need (as root, or by sudo)
-	@if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null; then exit 0; fi; \
-	become=; [ "$$(id -u)" = 0 ] || become="sudo -n"; \
-	{ $$become apt-get update -q && \
-	  $$become env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql; } || \
-	{ echo "PostgreSQL could not be installed. As root: apt-get install postgresql" >&2; exit 1; }
+servers: postgres prometheus redis ## The servers that tests need, of Debian (as root, or by sudo)
 
-prometheus: ## Debian's Prometheus, which 'make observe' starts (as root, or by sudo); its service is left off
-	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then exit 0; fi; \
+# $(1): the package; $(2): what it is. A service of its own is not started.
+define debian_package
 	become=; [ "$$(id -u)" = 0 ] || become="sudo -n"; \
 	policy=/usr/sbin/policy-rc.d; \
 	if ! [ -e $$policy ]; then \
@@ -145,9 +144,21 @@ prometheus: ## Debian's Prometheus, which 'make observe' starts (as root, or by 
 	  trap "$$become rm -f $$policy" EXIT; \
 	fi; \
 	{ $$become apt-get update -q && \
-	  $$become env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends prometheus; } || \
-	{ echo "Prometheus could not be installed. As root: apt-get install prometheus" >&2; exit 1; }; \
-	if command -v systemctl >/dev/null; then $$become systemctl disable prometheus >/dev/null 2>&1 || true; fi
+	  $$become env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(1); } || \
+	{ echo "$(2) could not be installed. As root: apt-get install $(1)" >&2; exit 1; }
+endef
+
+postgres: ## Debian's PostgreSQL, which the tests of a real MLflow server need
+	@if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null; then exit 0; fi; \
+	$(call debian_package,postgresql,PostgreSQL)
+
+prometheus: ## Debian's Prometheus, which 'make observe' starts
+	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then exit 0; fi; \
+	$(call debian_package,prometheus,Prometheus)
+
+redis: ## Debian's Redis, which the drill of a head that is killed needs
+	@if command -v redis-server >/dev/null; then exit 0; fi; \
+	$(call debian_package,redis-server,Redis)
 
 hooks: setup ## Check every commit as 'make check' does (pre-commit)
 	$(BIN)/pre-commit install

@@ -220,7 +220,10 @@ TRAINING_LOSS = Metric(
     (Label("split", ("train", "validation")),),
 )
 TRAINING_SPEED = Metric(
-    "adcraft_training_tokens_per_second", "gauge", "tokens per second", "Target tokens learnt from."
+    "adcraft_training_tokens_per_second",
+    "gauge",
+    "tokens per second",
+    "Source and target tokens that all workers learn from.",
 )
 TRAINING_EPOCH = Metric("adcraft_training_epochs", "gauge", "epochs", "Epochs that are over.")
 TRAINING_STEP = Metric("adcraft_training_steps", "gauge", "steps", "Optimizer steps that were made.")
@@ -228,7 +231,7 @@ SWEEP_TRIALS = Metric(
     "adcraft_sweep_trials",
     "gauge",
     "trials",
-    "Trials of the running sweep.",
+    "Trials of the running sweep; pending are those that wait for their turn, or for others.",
     (Label("state", ("pending", "running", "finished", "stopped", "failed")),),
 )
 

@@ -80,6 +80,10 @@ class Leash:
         """The lines written so far."""
         return self.log.read_text(encoding="utf-8", errors="replace").splitlines()
 
+    def last_words(self) -> str:
+        """The last lines written, for a sentence."""
+        return " / ".join(self.output()[-3:]) or "it wrote nothing"
+
     def pull(self) -> None:
         """Begin to end the command and all its processes; ``stop`` waits for that."""
         if self._process.stdin:

@@ -1,8 +1,6 @@
 """One Ray head on this machine, on 127.0.0.1 alone, with token authentication, that ends with us.
 
-    python -m cluster.local [--num-cpus N] [--dashboard-port 8265] [--proxy auto|haproxy|default]
-
-runs one until Ctrl-C and prints what another terminal needs to submit jobs to it.
+``python -m cluster.local`` is the command of :mod:`cluster.local_command`, which adds nodes to it.
 """
 
 from __future__ import annotations
@@ -19,9 +17,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
-from adcraft import console
 from adcraft.errors import AdcraftError, ClusterError, TrainingError
 from cluster.dashboard_links import dashboard_links
 from cluster.ingress_proxy import Proxy, proxy_variables
@@ -43,6 +39,8 @@ class LocalHead:
         token_file: holds the token; readable by its owner alone.
         access: the environment variables that a client needs.
         environment: a whole environment with those, for a child process.
+        node_environment: a whole environment for another node's processes.
+        ports: of the GCS, Ray Client, agent and dashboard.
         leash: the head's processes.
     """
 
@@ -51,6 +49,8 @@ class LocalHead:
     token_file: Path
     access: Mapping[str, str]
     environment: Mapping[str, str]
+    node_environment: Mapping[str, str]
+    ports: tuple[int, ...]
     leash: Leash
 
     @property
@@ -60,7 +60,14 @@ class LocalHead:
 
 
 @contextlib.contextmanager
-def local_head(num_cpus: int = 0, dashboard_port: int = 0, proxy: Proxy = "auto") -> Iterator[LocalHead]:
+def local_head(
+    num_cpus: int = 0,
+    dashboard_port: int = 0,
+    proxy: Proxy = "auto",
+    *,
+    variables: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+) -> Iterator[LocalHead]:
     """Start a head; on the way out, end exactly its processes and remove its folder.
 
     Where a fault leaves the block that Ray's logs may explain, they stay, and a line says where.
@@ -69,6 +76,8 @@ def local_head(num_cpus: int = 0, dashboard_port: int = 0, proxy: Proxy = "auto"
         num_cpus: logical CPUs; 0 means the machine's.
         dashboard_port: preferred; another free one is taken if it is in use, or 0.
         proxy: of what is deployed on it.
+        variables: of the head's environment, beside this process's.
+        options: more of ``ray start``.
 
     Raises:
         ClusterError: it does not start.
@@ -82,7 +91,8 @@ def local_head(num_cpus: int = 0, dashboard_port: int = 0, proxy: Proxy = "auto"
     # folder to everyone, so the token stands above that.
     folder = Path(tempfile.mkdtemp(prefix="adcraft-", dir=os.environ.get("RAY_TMPDIR") or "/tmp"))  # noqa: S108
     try:
-        with _start(folder, num_cpus, dashboard_port, proxy_variables(proxy, folder)) as head:
+        own = {**proxy_variables(proxy, folder), **(variables or {})}
+        with _start(folder, num_cpus, dashboard_port, own, options) as head:
             yield head
     except BaseException as error:
         explained = isinstance(error, AdcraftError) and not isinstance(error, ClusterError | TrainingError)
@@ -96,7 +106,11 @@ def local_head(num_cpus: int = 0, dashboard_port: int = 0, proxy: Proxy = "auto"
 
 @contextlib.contextmanager
 def _start(
-    folder: Path, num_cpus: int, dashboard_port: int, variables: Mapping[str, str]
+    folder: Path,
+    num_cpus: int,
+    dashboard_port: int,
+    variables: Mapping[str, str],
+    options: Sequence[str],
 ) -> Iterator[LocalHead]:
     """A head on free ports; once more where somebody took one of them before Ray did, or where a busy
     machine was not as fast as Ray wants it.
@@ -108,7 +122,7 @@ def _start(
         ports = free_ports(0, 0, 0, dashboard_port)
         with contextlib.ExitStack() as running:
             try:
-                head = _launch(folder, num_cpus, token_file, ports, variables, running)
+                head = launch(folder, num_cpus, token_file, ports, variables, options, running)
             except ClusterError as error:
                 running.close()
                 again = TOO_SLOW in str(error) or not all(is_free(port) for port in ports)
@@ -119,14 +133,20 @@ def _start(
             return
 
 
-def _launch(
+def launch(
     folder: Path,
     num_cpus: int,
     token_file: Path,
     ports: Sequence[int],
     variables: Mapping[str, str],
+    options: Sequence[str],
     running: contextlib.ExitStack,
 ) -> LocalHead:
+    """A head that ends with ``running``; see :func:`local_head` and :class:`LocalHead`.
+
+    Raises:
+        ClusterError: it does not start.
+    """
     port, client, agent, dashboard = ports
     address, url = f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{dashboard}"
     access = {
@@ -144,7 +164,7 @@ def _launch(
         f"--port={port}", f"--ray-client-server-port={client}", f"--dashboard-agent-listen-port={agent}",
         f"--dashboard-host={LOOPBACK}", f"--dashboard-port={dashboard}",
         f"--temp-dir={folder / 'ray'}", "--log-style=record", "--log-color=false",
-        *([f"--num-cpus={num_cpus}"] if num_cpus else []),
+        *([f"--num-cpus={num_cpus}"] if num_cpus else []), *options,
     ]  # fmt: skip
     own = {
         name: value
@@ -152,7 +172,7 @@ def _launch(
         if name != "RAY_ADDRESS"
     }
     leash = running.enter_context(Leash(command, environment=own, log=folder / "head.log"))
-    head = LocalHead(address, url, token_file, access, environment, leash)
+    head = LocalHead(address, url, token_file, access, environment, own, tuple(ports), leash)
     # Jobs are taken by the dashboard, and run by the node's agent, which may be there later.
     version = json.loads(_wait_for(f"{url}/api/version", head))
     if version.get("session_name") != (folder / "ray" / "session_latest").resolve().name:
@@ -180,55 +200,15 @@ def _wait_for(url: str, head: LocalHead) -> bytes:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if head.leash.poll() is not None:
-            raise ClusterError(f"Ray's head did not start: {_last_words(head)}")
+            raise ClusterError(f"Ray's head did not start: {head.leash.last_words()}")
         with contextlib.suppress(OSError), direct.open(request, timeout=5) as answer:
             content: bytes = answer.read()
             return content
         time.sleep(0.1)
-    raise ClusterError(f"Ray's head was not ready after {START_S} s: {_last_words(head)}")
-
-
-def _last_words(head: LocalHead) -> str:
-    return " / ".join(head.leash.output()[-3:]) or "it wrote nothing"
-
-
-def main() -> int:
-    """Run a head until Ctrl-C."""
-    parser = console.Parser(
-        prog="python -m cluster.local",
-        description="A local Ray head on 127.0.0.1 with token authentication, until Ctrl-C.",
-    )
-    parser.add_argument("--num-cpus", type=int, default=0, metavar="N", help="logical CPUs; 0: the machine's")
-    parser.add_argument("--dashboard-port", type=int, default=8265, metavar="PORT", help="if it is free")
-    parser.add_argument(
-        "--proxy", choices=get_args(Proxy), default="auto", help="of what 'serve deploy' deploys on it"
-    )
-    parsed = parser.parse_args()
-    return console.run(
-        "cluster.local",
-        "cluster",
-        False,
-        lambda: _serve(parsed.num_cpus, parsed.dashboard_port, parsed.proxy),
-    )
-
-
-def _serve(num_cpus: int, dashboard_port: int, proxy: Proxy) -> None:
-    # Whoever reads that Ctrl-C ends it may press it before the next line runs.
-    with local_head(num_cpus, dashboard_port, proxy) as head, contextlib.suppress(KeyboardInterrupt):
-        _say_how_to_use(head)
-        while head.leash.poll() is None:
-            time.sleep(0.2)
-        raise ClusterError(f"Ray's head ended by itself: {_last_words(head)}")
-
-
-def _say_how_to_use(head: LocalHead) -> None:
-    print("Ray is up. In another terminal:\n")
-    for name, value in head.access.items():
-        print(f"  export {name}={value}")
-    print("\n  ray job submit --working-dir . -- python -m ray_jobs prepare --set data.source=/feed.csv\n")
-    print(f"Dashboard: {head.dashboard_url} (it asks for the token: cat {head.token_file})")
-    print("Ctrl-C ends it.", flush=True)
+    raise ClusterError(f"Ray's head was not ready after {START_S} s: {head.leash.last_words()}")
 
 
 if __name__ == "__main__":
+    from cluster.local_command import main
+
     sys.exit(main())

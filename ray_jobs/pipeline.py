@@ -23,6 +23,7 @@ from typing import Any
 from adcraft import console
 from adcraft.errors import AdcraftError, SettingsError
 from adcraft.settings import Settings
+from adcraft.tracking.connection import check_answers
 from cluster.session import ray_session
 from tuning.settings import SweepSettings, load_sweep
 
@@ -46,6 +47,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> Result:
     sweep = _sweep(arguments)
     if sweep:
         settings = sweep.settings
+    check_answers(settings.tracking.uri)  # before a Ray is started for nothing
     with ray_session(settings):
         return _Pipeline(settings, sweep).run()
 

@@ -10,6 +10,7 @@ import argparse
 from typing import Any
 
 from adcraft.settings import Settings
+from adcraft.tracking.connection import check_answers
 from cluster.session import ray_session
 
 
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
     """Train, and say which version came out."""
+    check_answers(settings.tracking.uri)  # before a Ray is started for nothing
     with ray_session(settings):
         from adcraft.training.driver import train
 

@@ -42,8 +42,10 @@ def _sweep(settings: SweepSettings) -> dict[str, Any]:
     file again goes on with the same sweep: finished trials are not trained again. The best trial's model
     is registered; the first version of a model becomes champion, later ones challenger.
     """
+    from adcraft.tracking.connection import check_answers
     from cluster.session import ray_session
 
+    check_answers(settings.settings.tracking.uri)  # before a Ray is started for nothing
     with ray_session(settings.settings):
         from tuning.sweep import run_sweep
 

@@ -266,6 +266,18 @@ class Study:
         statuses = [trial.status for trial in self.trials.values()]
         return {status: statuses.count(status) for status in (FINISHED, KILLED, FAILED, RUNNING)}
 
+    def states(self) -> dict[str, int]:
+        """Trials by what they do now; pending are those that wait for their turn, or for others."""
+        counts, paused = self.counts(), sum(trial.paused for trial in self._running())
+        to_come = 0 if self._exhausted or self.spent() else max(0, self.sweep.proposals - len(self.trials))
+        return {
+            "pending": paused + to_come,
+            "running": counts[RUNNING] - paused,
+            "finished": counts[FINISHED],
+            "stopped": counts[KILLED],
+            "failed": counts[FAILED],
+        }
+
     def _running(self) -> list[Trial]:
         return [trial for trial in self.trials.values() if trial.status == RUNNING]
 

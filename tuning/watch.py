@@ -1,5 +1,5 @@
-"""What a sweep does while its trials run: it says where they are, and ends the MLflow runs of those that
-are over.
+"""What a sweep does while its trials run: it says where they are, to people and to Prometheus, and ends the
+MLflow runs of those that are over.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ import logging
 import time
 
 from adcraft.errors import AdcraftError
+from adcraft.job_metrics import JobMetrics
+from adcraft.metric_names import SWEEP_TRIALS
 from adcraft.tracking.children import Children, Ending
 from tuning.leaderboard import progress
 from tuning.study import FINISHED, KILLED, RUNNING, Study
@@ -16,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _LINE_INTERVAL_S = 15.0
 _SETTLE_INTERVAL_S = 5.0
+_GAUGES_INTERVAL_S = 1.0
 
 
 class Watch:
@@ -27,6 +30,8 @@ class Watch:
         self._printed = self._settled_at = time.monotonic()
         self._shown = self._state()
         self._settled = 0
+        self._gauges_set = 0.0
+        self._metrics = JobMetrics()
 
     def tick(self) -> None:
         """Do what is due."""
@@ -34,6 +39,10 @@ class Watch:
         if now - self._printed >= _LINE_INTERVAL_S:
             self._printed = now
             self.say()
+        if now - self._gauges_set >= _GAUGES_INTERVAL_S:
+            self._gauges_set = now
+            for state, count in self._study.states().items():
+                self._metrics.record(SWEEP_TRIALS, count, state=state)
         over = sum(trial.status != RUNNING for trial in self._study.trials.values())
         if over > self._settled and now - self._settled_at >= _SETTLE_INTERVAL_S:
             self._settled_at = now

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from adcraft.data.accounting import build_manifest, first_rejected
 from adcraft.data.dataset import PreparedDataset
+from adcraft.data.manifest import RowCounts
 from adcraft.data.parts import FeedDatasource, Part, PartWriter, bad_file, read_part
 from adcraft.data.plan import Plan
 from adcraft.data.progress import Progress
@@ -28,6 +29,8 @@ from adcraft.data.storage import disk_errors_explained
 from adcraft.data.streaming import READ_CPUS, rows, streaming_context, work_cpus
 from adcraft.data.workspace import Workspace, workspace
 from adcraft.errors import FeedError
+from adcraft.job_metrics import JobMetrics
+from adcraft.metric_names import PREPARE_ROWS
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def prepare(plan: Plan) -> Prepared:
         with disk_errors_explained():
             report = render(manifest, first_rejected(space.dataset))
             dataset, reused = space.publish(manifest, report)
+        _count_rows(manifest.rows)
         return Prepared(dataset, reused, report)
 
 
@@ -107,6 +111,12 @@ def _second_pass(plan: Plan, space: Workspace, shards: Sequence[Shard]) -> list[
         [{"shard": shard} for shard in shards], override_num_blocks=len(shards)
     ).map(writer, num_cpus=work_cpus(ray.cluster_resources().get("CPU", 1.0)))
     return sorted((row["written"] for row in rows(dataset)), key=lambda shard: shard.path)
+
+
+def _count_rows(rows: RowCounts) -> None:
+    metrics = JobMetrics()
+    for outcome, count in (("kept", rows.kept), ("rejected", rows.rejected), ("duplicate", rows.duplicates)):
+        metrics.record(PREPARE_ROWS, count, outcome=outcome)
 
 
 def _nothing_good(plan: Plan, parts: Sequence[Part], space: Workspace) -> FeedError:

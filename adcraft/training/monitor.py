@@ -1,4 +1,6 @@
-"""What the driver does with progress: a line for people, metrics and samples for MLflow."""
+"""What the driver does with progress: a line for people, metrics and samples for MLflow, gauges for
+Prometheus.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adcraft.inference.codec import TextCodec
+from adcraft.job_metrics import JobMetrics
+from adcraft.metric_names import (
+    TRAINING_EPOCH,
+    TRAINING_LOSS,
+    TRAINING_SPEED,
+    TRAINING_STEP,
+)
 from adcraft.tracking.run_log import RunLog
 from adcraft.training.heartbeat import LINE_INTERVAL_S
 from adcraft.training.progress import Event
@@ -51,6 +60,8 @@ class RunMonitor:
         self._phase = "starting the workers"
         self._start: list[tuple[str, float]] = [(self._phase, time.time() * 1000)]
         self._last_step: Event | None = None
+        self._last_epoch: Mapping[str, float] | None = None
+        self._metrics = JobMetrics()
 
     def handle(self, events: Sequence[Event]) -> None:
         """Take events in order; none if there was none for a while. Called from one thread."""
@@ -69,6 +80,7 @@ class RunMonitor:
         self._run_log.steps([event for event in events if event["kind"] == "step"], _STEP_METRICS)
         if time.monotonic() - self._printed >= LINE_INTERVAL_S:
             self._print()
+        self._set_gauges()
         self._run_log.flush()
         if self._on_epoch is not None:  # last, since whoever is told may end this process
             for metrics in ended:
@@ -100,8 +112,19 @@ class RunMonitor:
             f"  {self._phase}" if self._phase else "",
         )
 
+    def _set_gauges(self) -> None:
+        """Where the training is; each time, since Ray forgets a gauge that is not set again."""
+        if (step := self._last_step) is not None:
+            self._metrics.record(TRAINING_STEP, step["step"])
+            if step["loss"]:  # rank 0, whose it is, may have had nothing left of the last step
+                self._metrics.record(TRAINING_LOSS, step["loss"], split="train")
+            self._metrics.record(TRAINING_SPEED, step["tokens"] / max(step["seconds"], 1e-9))
+        if (epoch := self._last_epoch) is not None:
+            self._metrics.record(TRAINING_EPOCH, epoch["epoch"])
+            self._metrics.record(TRAINING_LOSS, epoch["validation_loss"], split="validation")
+
     def _end_of_epoch(self, event: Event) -> None:
-        metrics = event["metrics"]
+        metrics = self._last_epoch = event["metrics"]
         new = self._run_log.epoch(metrics, event["time_ms"])
         self._printed = time.monotonic()
         log.info(

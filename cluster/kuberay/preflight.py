@@ -2,7 +2,8 @@
 
     python -m cluster.kuberay.preflight dev
 
-asks by kubectl for KubeRay's definitions, the Secrets and the nodes, and changes nothing.
+builds the overlay and its jobs as they stand now, and checks them; asks by kubectl for KubeRay's definitions,
+the Secrets and the nodes; and changes nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +11,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from adcraft import console
-from adcraft.errors import ClusterError
-from cluster.kuberay.checks.manifest import Manifest, at, clusters, groups, items, pods, read_manifests
-from cluster.kuberay.render import HERE, OVERLAYS
+from adcraft.errors import ClusterError, SettingsError
+from cluster.kuberay.check import check
+from cluster.kuberay.checks.manifest import (
+    Manifest,
+    Pod,
+    at,
+    clusters,
+    groups,
+    items,
+    pods,
+    read_manifests,
+)
+from cluster.kuberay.render import OVERLAYS, built
 from cluster.passwords import ALL_SECRETS
 
 Kubectl = Callable[[Sequence[str]], Mapping[str, Any]]
@@ -64,6 +77,15 @@ def lacks(manifests: Sequence[Manifest], ask: Kubectl) -> Iterator[str]:
         free = sum(quantity(at(node, "status", "allocatable").get(resource, 0)) for node in nodes) / scale
         if needed > free:
             yield f"It asks for {needed:.1f} {unit}, and all nodes have {free:.1f} to give: add nodes."
+        largest = max(_of_pods(manifests, resource)) / scale
+        room = max(
+            (quantity(at(each, "status", "allocatable").get(resource, 0)) for each in nodes), default=0
+        )
+        if largest > room / scale:
+            yield (
+                f"One pod asks for {largest:.1f} {unit}, and no node has more than {room / scale:.1f} to "
+                "give: take larger nodes."
+            )
 
 
 def _secrets(ask: Kubectl) -> list[Any]:
@@ -84,10 +106,16 @@ def requests(manifests: Sequence[Manifest], resource: str) -> Iterator[float]:
                 yield quantity(asked.get(resource, 0))
         for pod in pods(manifest):
             count = counts.get(pod.where, int(manifest.spec.get("replicas", 1)))
-            containers = items(pod.spec, "containers")
-            yield count * sum(
-                quantity(at(each, "resources", "requests").get(resource, 0)) for each in containers
-            )
+            yield count * _of_pod(pod, resource)
+
+
+def _of_pods(manifests: Sequence[Manifest], resource: str) -> Iterator[float]:
+    yield from (_of_pod(pod, resource) for manifest in manifests for pod in pods(manifest))
+
+
+def _of_pod(pod: Pod, resource: str) -> float:
+    containers = items(pod.spec, "containers")
+    return sum(quantity(at(each, "resources", "requests").get(resource, 0)) for each in containers)
 
 
 def quantity(value: object) -> float:
@@ -108,11 +136,25 @@ def main() -> int:
 
 
 def _run(overlay: str) -> dict[str, Any]:
-    manifests = read_manifests([HERE / "rendered" / f"{overlay}.yaml"])
-    if found := list(lacks(manifests, kubectl)):
+    started, jobs = _built(overlay)
+    # Found as 'kubectl apply -k' would send it, which 'make manifests' may not have seen.
+    if faults := [f"{manifest}: {finding}" for manifest, finding in check([*started, *jobs])]:
+        raise SettingsError("\n  ".join([f"Overlay {overlay} must not be applied as it stands:", *faults]))
+    if found := list(lacks(started, kubectl)):
         raise ClusterError("\n  ".join([f"The cluster can't run overlay {overlay}:", *found]))
-    cpus, memory = (sum(requests(manifests, resource)) for resource in ("cpu", "memory"))
+    cpus, memory = (sum(requests(started, resource)) for resource in ("cpu", "memory"))
     return {"overlay": overlay, "cpus": cpus, "memory_gib": memory / 2**30}
+
+
+def _built(overlay: str) -> list[list[Manifest]]:
+    """The objects of an overlay, and those of its jobs."""
+    with tempfile.TemporaryDirectory(prefix="adcraft-") as folder:
+        found = []
+        for name, text in built(overlay).items():
+            file = Path(folder) / Path(name).name
+            file.write_text(text, encoding="utf-8")
+            found.append(read_manifests([file]))
+    return found
 
 
 if __name__ == "__main__":

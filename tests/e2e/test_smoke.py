@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -115,19 +114,3 @@ def test_a_feed_that_is_not_there_is_said_before_anything_starts(tmp_path: Path)
     )
     assert done.returncode == 3
     assert "no.csv" in done.stderr
-
-
-def test_interrupting_a_head_ends_it() -> None:
-    head = subprocess.Popen(
-        [sys.executable, "-m", "cluster.local", "--dashboard-port", "0"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert head.stdout
-    for line in head.stdout:
-        if "Ctrl-C" in line:
-            head.send_signal(signal.SIGINT)
-    assert head.wait(30) == 0
-    head.stdout.close()

@@ -134,13 +134,25 @@ def test_ads_are_learnt_from_a_feed_without_brands(prepare: Prepare) -> None:
     assert set(described["target_fields"]) == {"description"}
 
 
-def test_duplicates_are_found_over_the_whole_set(prepare: Prepare) -> None:
+def test_duplicates_are_found_over_the_whole_set_and_more_rows_make_no_more_series(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series: Counter[tuple[str, ...]] = Counter()
+    monkeypatch.setattr(
+        "ray.util.metrics.Metric._record",
+        lambda self, value, tags=None: series.update({(self.info["name"], *(tags or {}).values()): value}),
+    )
     once = "".join(f"{{}}{i},Shoe {i},Brand,{'words ' * 40}{i}.\n" for i in range(12_000))
     feed = prepare.feed(HEADER + once.format(*["1"] * 12_000) + once.format(*["2"] * 12_000))
     assert feed.stat().st_size > 6 << 20  # so that equal rows lie in different chunks
     line = prepare(feed, "data.target_chars=300")
     assert line["rows"] == {"in": 24_000, "kept": 12_000, "rejected": 0, "duplicates": 12_000}
     assert all(int(str(row["source_row"]).split(":")[1]) <= 12_000 for row in kept_rows(line))
+    ours = {labels: count for labels, count in series.items() if labels[0].startswith("adcraft_")}
+    assert ours == {
+        ("adcraft_prepare_rows_total", "kept"): 12_000,
+        ("adcraft_prepare_rows_total", "duplicate"): 12_000,
+    }
 
 
 def test_every_format_gives_the_same_rows(prepare: Prepare) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from cluster.kuberay import preflight
 from cluster.kuberay.checks.manifest import read_manifests
+from cluster.kuberay.release import image_tag, ray_version
 from cluster.kuberay.render import HERE
 from cluster.passwords import ALL_SECRETS
 
@@ -51,6 +52,14 @@ def test_prod_does_not_fit_on_a_laptop() -> None:
     assert "GiB, and all nodes have 14.0 to give" in memory
 
 
+def test_many_small_nodes_hold_no_large_pod() -> None:
+    cluster = Cluster()
+    cluster.nodes = named(*map(str, range(20)), status={"allocatable": {"cpu": "900m", "memory": "14Gi"}})
+    assert cluster.lacks() == [
+        "One pod asks for 1.0 CPUs, and no node has more than 0.9 to give: take larger nodes."
+    ]
+
+
 def test_no_operator() -> None:
     cluster = Cluster()
     cluster.crds = named("rayclusters.ray.io")
@@ -82,12 +91,36 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
+def answers(script: Path, asked: str = 'exec cat "${0%/*}/$2"') -> None:
+    """Have kubectl build the overlay dev as it is checked in, and do that where it is asked for objects."""
+    for name, built in (("dev", "dev"), ("jobs", "dev-jobs")):
+        text = (HERE / "rendered" / f"{built}.yaml").read_text(encoding="utf-8")
+        script.with_name(f"{name}.yaml").write_text(text, encoding="utf-8")
+    kustomize = 'exec cat "${0%/*}/${2##*/}.yaml"'
+    script.write_text(f"#!/bin/sh\n[ $1 = get ] || {kustomize}\n{asked}\n", encoding="utf-8")
+    script.chmod(0o755)
+
+
+def test_an_image_of_another_ray_is_refused_before_the_cluster_is_asked(
+    script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers(script, "exit 1")
+    file = script.with_name("dev.yaml")
+    tag = image_tag("cpu", ray_version())
+    file.write_text(
+        file.read_text(encoding="utf-8").replace(tag, image_tag("cpu", "2.59.0")), encoding="utf-8"
+    )
+    assert preflight.main() == 2
+    said = capsys.readouterr().err
+    assert "Overlay dev must not be applied as it stands:\n  " in said
+    assert f"ray2.59.0' is none of {tag}" in said
+
+
 def test_the_command_asks_kubectl(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cluster = Cluster()
     for name in ("crds", "secrets", "nodes"):
         script.with_name(name).write_text(json.dumps(getattr(cluster, name)), encoding="utf-8")
-    script.write_text(f'#!/bin/sh\nexec cat "{script.parent}/$2"\n', encoding="utf-8")
-    script.chmod(0o755)
+    answers(script)
     assert preflight.main() == 0
     result = json.loads(capsys.readouterr().out)
     asked = f"`dev` asks for\n{result['cpus']:.2f} CPUs and {result['memory_gib']:.2f} GiB, as"
@@ -98,8 +131,7 @@ def test_the_command_asks_kubectl(script: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_a_cluster_that_does_not_answer(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    script.write_text("#!/bin/sh\necho 'connection refused' >&2\nexit 1\n", encoding="utf-8")
-    script.chmod(0o755)
+    answers(script, 'echo "connection refused" >&2; exit 1')
     assert preflight.main() == 10
     assert "kubectl get crds" in (said := capsys.readouterr().err)
     assert "connection refused" in said
