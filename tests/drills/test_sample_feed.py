@@ -1,4 +1,4 @@
-"""A sample feed of a million rows takes no more memory than a small one."""
+"""A sample feed of 300,000 rows takes no more memory than a small one."""
 
 import json
 import subprocess
@@ -27,10 +27,10 @@ def highest_memory_mib(rows: int, file: Path) -> float:
     return float(json.loads(done.stdout)) / 1024
 
 
-def test_a_million_rows_in_flat_memory(tmp_path: Path) -> None:
+def test_many_rows_in_flat_memory(tmp_path: Path) -> None:
     few = highest_memory_mib(10_000, tmp_path / "few.csv")
-    many = highest_memory_mib(1_000_000, tmp_path / "many.csv")
-    print(f"10,000 rows: {few:.0f} MiB; 1,000,000 rows: {many:.0f} MiB")
+    many = highest_memory_mib(300_000, tmp_path / "many.csv")
+    print(f"10,000 rows: {few:.0f} MiB; 300,000 rows: {many:.0f} MiB")
     with (tmp_path / "many.csv").open(encoding="utf-8") as file:
-        assert sum(1 for _ in file) == 1_000_001
+        assert sum(1 for _ in file) == 300_001
     assert many < 1.2 * few
