@@ -6,8 +6,9 @@
 The model has t5-small's shape and writes real copy: a small one that has learnt to (--model, else the
 champion of the settings, else one trained here for some minutes) is widened without a change of what it
 writes; benchmarks/serving/widening.py says how. Its feed-forward layers are as the small one's: gated ones
-have three matrices where t5-small's have two. Requests are products of about 48 tokens in and 32 out, no two
-alike while a server lives. A client in its own process sends them over kept connections, in a closed loop.
+have three matrices where t5-small's have two. Requests are products of about 48 tokens in and 32 out, none of
+which may be answered from memory. A client in its own process sends them over kept connections, in a closed
+loop.
 
 In each round every part runs by itself, from the start of its processes to their end; parts take turns, and
 each figure is the median over the rounds. All sides write the same texts, which is checked. The peers don't
@@ -63,7 +64,7 @@ def main() -> None:
     model = bench_model(small, Shape(d_ff=parsed.d_ff), home)
     has_gpu = ctranslate2.get_cuda_device_count() > 0
     callers = sorted({1, blocks.BUSY, *parsed.callers, *(blocks.GPU_CALLERS if has_gpu else ())})
-    survey = asked_of(model, blocks.needed(callers, parsed.scale), model.home / "requests.json")
+    survey = asked_of(model, blocks.needed(parsed.scale), model.home / "requests.json")
     print(survey, file=sys.stderr)
     own = tuple(setting for setting in parsed.set if setting.startswith(("serve.", "ray.")))
     plan = Plan(model, survey.requests, callers, parsed.scale, own)

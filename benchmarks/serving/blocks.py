@@ -22,6 +22,8 @@ BUSY, PROFILED = 64, 64
 RAW = "raw engine"
 HEALTH, CACHED = "/health", "cached"
 _WARM_UP, _WARM_CALLERS = 64, 16
+_ASKED, _ALONE, _WAVES, _MOST = 512, 40, 16, 1024
+_FEWEST = 5
 GPU_CALLERS = (1, 8, 64, 256)
 OFFLINE = "offline transformers on the GPU, texts/s"
 _PLAIN_REQUESTS, _PLAIN_LIMIT_S = 10_000, 15.0
@@ -33,7 +35,7 @@ class Plan:
 
     Attributes:
         model: served.
-        asked: requests, as many as ``needed`` says.
+        asked: requests, as many as ``needed`` says; where more are sent, they come again.
         callers: numbers of them.
         scale: of the numbers of requests; below 1 is for tries.
         own_settings: of the application.
@@ -45,37 +47,24 @@ class Plan:
     scale: float = 1.0
     own_settings: tuple[str, ...] = ()
 
-    def of(self, callers: int) -> range:
-        """See :func:`numbers_of`."""
-        return numbers_of(callers, self.callers, self.scale)
+    def of(self, callers: int) -> list[int]:
+        """The numbers of the requests that are sent with so many callers.
+
+        A load begins and ends with small batches, so there are many for each caller.
+        """
+        whole = _ALONE if callers == 1 else min(_WAVES * callers, _MOST)
+        count = max(callers, _FEWEST, round(whole * self.scale))
+        return [number % len(self.asked) for number in range(count)]
 
     @property
     def warm_up(self) -> int:
-        """See :func:`warm_up`."""
-        return warm_up(self.scale)
+        """Requests before anything is measured."""
+        return max(2, round(_WARM_UP * self.scale))
 
 
-def warm_up(scale: float) -> int:
-    """Requests before anything is measured."""
-    return max(2, round(_WARM_UP * scale))
-
-
-def requests(callers: int, scale: float) -> int:
-    """How many are sent with so many callers."""
-    if callers == 1:
-        return max(2, round(40 * scale))
-    return max(callers, round(min(8 * max(callers, 20), 512) * scale))
-
-
-def needed(callers: Sequence[int], scale: float) -> int:
-    """Requests that a run needs, no two alike: what a server was asked once, it may have kept."""
-    return warm_up(scale) + sum(requests(each, scale) for each in callers)
-
-
-def numbers_of(callers: int, all_callers: Sequence[int], scale: float) -> range:
-    """The numbers of the requests that are sent with so many callers: no two in one life of a server."""
-    start = warm_up(scale) + sum(requests(each, scale) for each in all_callers if each < callers)
-    return range(start, start + requests(callers, scale))
+def needed(scale: float) -> int:
+    """Different requests that a run needs."""
+    return max(2, round(_ASKED * scale))
 
 
 def raw(plan: Plan, results: Results, seed: int) -> None:
@@ -121,7 +110,7 @@ def adcraft(plan: Plan, results: Results, seed: int) -> None:
         body = plan.asked[0].body
         count = round(_PLAIN_REQUESTS * plan.scale)
         sides.send(Load(server.port, "/predict", 1, [body], sides.TEXT))  # from here on it is kept
-        load = Load(server.port, "/predict", BUSY, [body] * count, sides.TEXT, _PLAIN_LIMIT_S)
+        load = Load(server.port, "/predict", BUSY, [body] * count, sides.TEXT, _PLAIN_LIMIT_S, cached=True)
         outcome = sides.send(load)
         results.figures[f"{side.name} {CACHED}", BUSY].append(Figures.of(outcome))
         _say(f"{side.name}, one answer again and again: {outcome.per_second:.0f}/s")
@@ -166,7 +155,7 @@ def _measure(
     sides.load(server, plan.asked[:warm], min(_WARM_CALLERS, warm))
     for each in callers:
         numbers = _shuffled(plan.of(each), seed)
-        numbers = numbers[: max(each, round(len(numbers) * side.share))]
+        numbers = numbers[: max(each, _FEWEST, round(len(numbers) * side.share))]
         before = server.cpu()
         outcome = sides.load(server, [plan.asked[i] for i in numbers], each)
         if each == PROFILED:

@@ -34,6 +34,7 @@ class Load:
         bodies: JSON to POST, one request each; None is a GET.
         field: of the JSON answer that holds the text; "": an answer is checked by its status alone.
         limit_s: no request is sent after that; 0: all are sent.
+        cached: an answer that was given before will do.
     """
 
     port: int
@@ -42,6 +43,7 @@ class Load:
     bodies: Sequence[str | None]
     field: str = ""
     limit_s: float = 0.0
+    cached: bool = False
 
 
 @dataclass
@@ -181,6 +183,8 @@ def _request(load: Load, body: str | None) -> bytes:
         return f"GET {load.path} HTTP/1.1\r\n{host}\r\n".encode()
     content = body.encode()
     head = f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+    if not load.cached:
+        head += "Cache-Control: no-cache\r\n"
     return f"POST {load.path} HTTP/1.1\r\n{host}{head}\r\n".encode() + content
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from adcraft.inference.bundle import PromptSettings, RunReference, seal_bundle
 from benchmarks.report import Entry
 from benchmarks.serving import sides
-from benchmarks.serving.asking import sized
+from benchmarks.serving.asking import Asked, sized
 from benchmarks.serving.bench_model import BenchModel
-from benchmarks.serving.blocks import BUSY, CACHED, HEALTH, OFFLINE, RAW, needed, numbers_of
+from benchmarks.serving.blocks import BUSY, CACHED, HEALTH, OFFLINE, RAW, Plan, needed
 from benchmarks.serving.client import Outcome
 from benchmarks.serving.deploy import deployed
 from benchmarks.serving.entries import OURS, cpu_rows, entries
@@ -47,13 +47,15 @@ def test_texts_are_compared_where_both_sides_have_them() -> None:
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.1])
-def test_no_request_is_sent_twice_to_a_server(scale: float) -> None:
+def test_each_caller_has_requests_and_each_request_is_known(scale: float) -> None:
+    asked = [Asked({"product_name": str(number)}, "", 48, 32) for number in range(needed(scale))]
     callers = [1, 8, 64, 128]
-    ranges = [numbers_of(each, callers, scale) for each in callers]
-    assert ranges[0].start >= 2
-    assert all(before.stop == after.start for before, after in pairwise(ranges))
-    assert ranges[-1].stop == needed(callers, scale)
-    assert all(len(numbers) >= each for numbers, each in zip(ranges, callers, strict=True))
+    plan = Plan(cast("Any", None), asked, callers, scale)
+    for each in callers:
+        numbers = plan.of(each)
+        assert len(numbers) >= each
+        assert set(numbers) <= set(range(len(asked)))
+    assert plan.of(64) == (list(range(512)) * 2 if scale == 1 else [*range(51), *range(51)])
 
 
 @pytest.mark.parametrize(
