@@ -275,6 +275,8 @@ def lose_the_head(
     outage.jobs_before = len(api.get("/api/jobs/"))
     with Callers(key) as callers:
         killed = kill(head)
+        # By this file 'ray start' takes the other nodes for a head that runs; a new pod has none.
+        (head.token_file.parent / "ray" / "ray_current_cluster").unlink()
         launch(head.token_file.parent, 0, head.token_file, head.ports, running=running, **launched)
         back = wait_until(api.answers, "the API answers")
         control = wait_until(api.serves, "Serve's controller is back")

@@ -32,7 +32,8 @@ def seen() -> Iterator[dict[str, Any]]:
     sweep = yaml.safe_load((ROOT / "configs" / pod_network.SMALL_SWEEP).read_text())
     sweep["settings"]["train"]["max_epochs"] = SMALL["max_epochs"]
     sweep["budget"] = SMALL["budget"]
-    (folder / pod_network.SMALL_SWEEP).write_text(yaml.safe_dump(sweep))
+    # A condition stands below what it is about.
+    (folder / pod_network.SMALL_SWEEP).write_text(yaml.safe_dump(sweep, sort_keys=False))
     (folder / "person" / "api-keys").mkdir(parents=True)
     try:
         with pod_network.command(
