@@ -27,6 +27,7 @@ def demo(tmp_path: Path) -> Iterator[tuple[PreparedDataset, str]]:
     """The demo when it is up: its dataset, and where it answers HTTP."""
     home, port = tmp_path / "home", free_port(8000)
     command = [sys.executable, "-m", "cluster.demo", "--home", str(home), "--port", str(port)]
+    command += ["--set", "train.max_minutes=2"]  # of three: drills have a time limit
     begun = time.monotonic()
     process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True)
     said = []

@@ -103,7 +103,7 @@ def write_home(home: Path, like: Path | None) -> None:
         if like:
             furnish(home, like)
         else:
-            write_prepared(home / "data", rows=800)
+            write_prepared(home / "data", rows=500)
         write_sweep(
             home,
             space={"train.learning_rate": {"choice": RATES}},
