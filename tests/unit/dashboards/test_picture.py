@@ -54,9 +54,10 @@ def test_a_line_has_gaps_where_there_is_nothing() -> None:
     nothing: dict[str, tuple[Line, ...]] = {panel.title: () for panel in SERVICE.panels}
     lines = {**nothing, panel.title: (Line("waiting", Series({}, times, (5.0,) * 5)),)}
     figure = draw(Reading(SERVICE, 0.0, 10.0, lines))
-    [drawn] = [line for axes in figure.axes for line in axes.get_lines() if len(line.get_xdata()) > 2]
-    assert list(drawn.get_xdata()) == [1, 2, 3, 4, 8, 9]
-    assert [y == 5 for y in drawn.get_ydata()] == [True, True, True, False, True, True]
+    drawn = [line.get_xydata().tolist() for axes in figure.axes for line in axes.get_lines()]
+    [points] = [points for points in drawn if len(points) > 2]
+    assert [x for x, _ in points] == [1, 2, 3, 4, 8, 9]
+    assert [y == 5 for _, y in points] == [True, True, True, False, True, True]
 
 
 def test_the_window_is_never_shorter_than_four_scrapes(prometheus_server: PrometheusServer) -> None:
