@@ -55,7 +55,8 @@ class Outage:
 
     Attributes:
         api_s: from the kill until the dashboard's API answered again.
-        control_s: until Serve's controller said again that the application runs.
+        control_s: until Serve's controller said again that the application runs, and had the new head take
+            requests in.
         ingress_s: the longest time without an answer to any caller, since the kill.
         answered_without_head: answers before the API was there again.
         answered: in all.
@@ -69,7 +70,7 @@ class Outage:
     ingress_s: float = 0.0
     answered_without_head: int = 0
     answered: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
+    failed: dict[str, int] = field(default_factory=dict)
     jobs_before: int = 0
     jobs_after: int = 0
     alive: int = 0
@@ -279,9 +280,9 @@ def lose_the_head(
         (head.token_file.parent / "ray" / "ray_current_cluster").unlink()
         launch(head.token_file.parent, 0, head.token_file, head.ports, running=running, **launched)
         back = wait_until(api.answers, "the API answers")
-        control = wait_until(api.serves, "Serve's controller is back")
+        control = wait_until(lambda: _serves_with_its_head(api), "Serve's controller is back")
         outage.jobs_after = len(api.get("/api/jobs/"))
-        wait_until(lambda: _alive(api) == 3, "three nodes are alive")
+        wait_until(lambda: len(_alive(api)) == 3, "three nodes are alive")
         after = time.monotonic()
         wait_until(lambda: callers.answers[-1] > after, "callers are answered afterwards")
     times = [killed, *sorted(when for when in callers.answers if when > killed)]
@@ -289,14 +290,22 @@ def lose_the_head(
     outage.ingress_s = round(max(b - a for a, b in itertools.pairwise(times)), 2)
     outage.answered_without_head = sum(killed < when < back for when in callers.answers)
     outage.answered = len(callers.answers)
-    outage.failed = Counter(what for _, what in callers.failures)
-    outage.alive = _alive(api)
+    outage.failed = dict(Counter(what for _, what in callers.failures))
+    outage.alive = len(_alive(api))
     return outage
 
 
-def _alive(api: Api) -> int:
+def _alive(api: Api) -> list[dict[str, Any]]:
     found = api.get("/api/v0/nodes")["data"]["result"]["result"]
-    return sum(node["state"] == "ALIVE" for node in found)
+    return [node for node in found if node["state"] == "ALIVE"]
+
+
+def _serves_with_its_head(api: Api) -> bool:
+    if not api.serves():
+        return False
+    heads = [node["node_id"] for node in _alive(api) if node["is_head_node"]]
+    proxies = api.get("/api/serve/applications/")["proxies"]
+    return [proxies.get(node, {}).get("status") for node in heads] == ["HEALTHY"]
 
 
 def main() -> None:
@@ -337,6 +346,7 @@ def main() -> None:
         launched = {"variables": own, "options": ("--num-cpus=0", *options)}
         outage = lose_the_head(cluster, key["key"], launched, running)
         done("head")
+        cluster.pull()
     done("end")
     print(
         json.dumps({"jobs": jobs, "smoke": smoke, "outage": asdict(outage), "timings": timings}), flush=True
