@@ -184,13 +184,15 @@ class Deployments:
 
     def _show(self, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
         """Show some products to the challenger too, when nobody waits for it."""
-        percent = self._settings.shadow_percent
-        if not percent or CHALLENGER not in self._assignment.versions or len(self._shadows) >= _SHADOWS:
+        percent, challenger = self._settings.shadow_percent, self._assignment.versions.get(CHALLENGER)
+        if not percent or challenger is None or len(self._shadows) >= _SHADOWS:
             return
         shown = [
             (replace(job, model=CHALLENGER, urgent=False), outcome)
             for job, outcome in zip(jobs, outcomes, strict=True)
-            if not job.model and place_of(f"shadow {job.key}") < percent / 100
+            if not job.model
+            and outcome.model.version != challenger.version
+            and place_of(f"shadow {job.key}") < percent / 100
         ]
         if shown:
             task = asyncio.create_task(self._shadow(shown))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,8 +153,10 @@ def jobs_of(count: int) -> list[Job]:
     return [Job({"product_name": "Tea"}, key=f"product {number}") for number in range(count)]
 
 
-async def following(deployed: Deployments, *aliases: str) -> Deployments:
-    versions = dict.fromkeys(aliases, VERSION)
+async def following(deployed: Deployments, *aliases: str, challenger: str = "4") -> Deployments:
+    versions = {
+        alias: replace(VERSION, version=challenger) if alias == "challenger" else VERSION for alias in aliases
+    }
     await deployed._follow(Assignment(5, versions))
     assert deployed.serial == 5
     return deployed
@@ -201,13 +204,23 @@ def test_shadow_is_not_urgent_and_never_more_than_a_few() -> None:
     asyncio.run(scenario())
 
 
+def test_challenger_that_is_the_champion_is_shown_nothing() -> None:
+    async def scenario() -> None:
+        deployed = generators(Handle("answers"), shadow_percent=100)
+        await following(deployed, "champion", "challenger", challenger=VERSION.version)
+        await deployed.generate(jobs_of(1))
+        assert not deployed._shadows
+
+    asyncio.run(scenario())
+
+
 def test_expected_model_of_a_job() -> None:
     async def scenario() -> None:
         deployed = generators(Handle("answers"))
         assert deployed.expected(Job({})) is None
         await following(deployed, "champion", "challenger")
         assert deployed.expected(Job({})) == "3"
-        assert deployed.expected(Job({}, model="challenger")) == "3"
+        assert deployed.expected(Job({}, model="challenger")) == "4"
         assert deployed.expected(Job({}, model="2")) == "2"
 
     asyncio.run(scenario())
