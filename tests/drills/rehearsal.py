@@ -56,23 +56,25 @@ class Outage:
     Attributes:
         api_s: from the kill until the dashboard's API answered again.
         control_s: until Serve's controller said again that the application runs.
-        ingress_s: the longest time without an answer to any caller, since the kill.
-        answered_without_head: answers before the API was there again.
-        answered: in all.
+        ingress_s: the longest time without an answer to any caller, since the kill. They all come in by the
+            head: on one machine it has Serve's port, where a Service of Kubernetes would choose another pod.
+        answered: requests, in all.
         failed: requests without a good answer, by what came instead.
         jobs_before, jobs_after: that the head knew of.
         alive: nodes, when it was over.
+        replicas, replicas_lost: of the application before, and those of them that are not there any more.
     """
 
     api_s: float = 0.0
     control_s: float = 0.0
     ingress_s: float = 0.0
-    answered_without_head: int = 0
     answered: int = 0
     failed: dict[str, int] = field(default_factory=dict)
     jobs_before: int = 0
     jobs_after: int = 0
     alive: int = 0
+    replicas: int = 0
+    replicas_lost: int = 0
 
 
 class Api:
@@ -113,6 +115,14 @@ class Api:
         return bool(found["applications"]) and all(
             application["status"] == "RUNNING" for application in found["applications"].values()
         )
+
+    def replicas(self) -> set[tuple[str, int]]:
+        """Ids of replicas, and of their processes."""
+        applications = self.get("/api/serve/applications/")["applications"].values()
+        deployments = [each for application in applications for each in application["deployments"].values()]
+        return {
+            (each["replica_id"], each["pid"]) for deployment in deployments for each in deployment["replicas"]
+        }
 
     def wait_until_it_serves(self) -> None:
         wait_until(self.serves, "the application runs")
@@ -272,7 +282,7 @@ def lose_the_head(
 ) -> Outage:
     """Kill the head under load, start it again, and see what it cost."""
     head, api, outage = cluster.head, Api(cluster.head), Outage()
-    outage.jobs_before = len(api.get("/api/jobs/"))
+    outage.jobs_before, replicas = len(api.get("/api/jobs/")), api.replicas()
     with Callers(key) as callers:
         killed = kill(head)
         # By this file 'ray start' takes the other nodes for a head that runs; a new pod has none.
@@ -288,10 +298,10 @@ def lose_the_head(
     times = [killed, *sorted(when for when in callers.answers if when > killed)]
     outage.api_s, outage.control_s = round(back - killed, 1), round(control - killed, 1)
     outage.ingress_s = round(max(b - a for a, b in itertools.pairwise(times)), 2)
-    outage.answered_without_head = sum(killed < when < back for when in callers.answers)
     outage.answered = len(callers.answers)
     outage.failed = dict(Counter(what for _, what in callers.failures))
     outage.alive = len(_alive(api))
+    outage.replicas, outage.replicas_lost = len(replicas), len(replicas - api.replicas())
     return outage
 
 
