@@ -19,6 +19,8 @@ from cluster.local import LocalHead, local_head
 from cluster.local_node import UP
 
 _NODE_S = 150
+ONE_PORT = {"SERVE_SOCKET_REUSE_PORT_ENABLED": "1"}
+"""By this, the proxies of all nodes share Serve's one port on this machine, where they take requests in."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ def local_cluster(
         raise SettingsError(f"--nodes is {nodes} and --num-cpus {num_cpus}; neither can be below 0.")
     cpus = shares(num_cpus or len(os.sched_getaffinity(0)), nodes) if nodes else []
     own = 0 if nodes else num_cpus
-    options = ("--num-cpus=0", *options) if nodes else options
+    if nodes:
+        options = ("--num-cpus=0", *options)
+        variables = {**ONE_PORT, **(variables or {})}
     with (
         local_head(own, dashboard_port, proxy, variables=variables, options=options) as head,
         contextlib.ExitStack() as running,

@@ -32,7 +32,7 @@ from cluster.kuberay.environment import environment_maps
 from cluster.kuberay.render import HERE
 from cluster.leash import ROOT, Leash
 from cluster.local import LocalHead, launch
-from cluster.local_cluster import LocalCluster, local_cluster
+from cluster.local_cluster import ONE_PORT, LocalCluster, local_cluster
 from tests.processes import is_up
 from tests.redis_server import RedisServer
 
@@ -56,8 +56,7 @@ class Outage:
     Attributes:
         api_s: from the kill until the dashboard's API answered again.
         control_s: until Serve's controller said again that the application runs.
-        ingress_s: the longest time without an answer to any caller, since the kill. They all come in by the
-            head: on one machine it has Serve's port, where a Service of Kubernetes would choose another pod.
+        ingress_s: the longest time without an answer to any caller, since the kill.
         answered: requests, in all.
         failed: requests without a good answer, by what came instead.
         jobs_before, jobs_after: that the head knew of.
@@ -289,7 +288,6 @@ def lose_the_head(
         (head.token_file.parent / "ray" / "ray_current_cluster").unlink()
         launch(head.token_file.parent, 0, head.token_file, head.ports, running=running, **launched)
         back = wait_until(api.answers, "the API answers")
-        # The new head's own proxy is not waited for: on one machine, another node's may have its port.
         control = wait_until(api.serves, "Serve's controller is back")
         outage.jobs_after = len(api.get("/api/jobs/"))
         wait_until(lambda: len(_alive(api)) == 3, "three nodes are alive")
@@ -329,7 +327,7 @@ def main() -> None:
         "serve_app", "keys", "create", "--name", "rehearsal", "--scope", "predict", "--scope", "admin", *keys
     )
     redis = RedisServer(folder / "redis", REDIS_PORT)
-    own = {**variables(folder)}
+    own = {**variables(folder), **ONE_PORT}
     options = (f"--redis-password={redis.password}",)
     with redis.leash, mlflow(folder), contextlib.ExitStack() as running:
         cluster = running.enter_context(
