@@ -73,7 +73,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             tell(app, observer, home, folder / "jobs")
             yield Told(observer, head, app, start, time.time())
         finally:
-            observer.process.kill()
+            observer.stop()
             app.stop()
 
 
