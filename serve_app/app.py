@@ -16,6 +16,7 @@ from ray.serve import Application
 from adcraft.settings import ServeSettings
 from serve_app.args import ServeArgs
 from serve_app.control import Control
+from serve_app.fewest_first import FewestFirst
 from serve_app.generator import GeneratorDeployment
 from serve_app.http.admission import capacity
 from serve_app.ingress import Ingress
@@ -54,6 +55,7 @@ def build_app(args: ServeArgs) -> Application:
         max_ongoing_requests=settings.max_ongoing_requests,
         max_queued_requests=settings.max_queued_requests,
         autoscaling_config=_autoscaling(settings, settings.min_replicas, settings.target_ongoing_requests),
+        request_router_config={"request_router_class": FewestFirst},
         max_surge_percent=100,  # else an only replica stops before the one that replaces it has started
         **shared,
     )(GeneratorDeployment)

@@ -96,6 +96,21 @@ class _Request(Generic[AskT, Result]):
     unanswered: int = 0
 
 
+@dataclass(frozen=True)
+class _Company:
+    """Whom an engine call leaves behind: whoever had an answer may ask again at once.
+
+    Attributes:
+        prompts: that were in the call or waited behind it.
+        worth_s: how long it is worth waiting until there are so many again.
+        until: by the clock; who comes later has nothing to do with that call.
+    """
+
+    prompts: int = 0
+    worth_s: float = 0.0
+    until: float = 0.0
+
+
 @dataclass
 class _Outcome(Generic[AskT, Result]):
     """What came of an engine call for one request: more prompts, or a result, or a fault."""
@@ -113,7 +128,7 @@ class Batcher(Generic[AskT, Result]):
         *,
         max_tokens: int,
         patience_s: float = 2.0,
-        linger_share: float = 0.05,
+        linger_share: float = 0.1,
         noted: Callable[[EngineCall], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -122,15 +137,16 @@ class Batcher(Generic[AskT, Result]):
         Args:
             max_tokens: in one engine call, read and written at most; a larger prompt goes alone.
             patience_s: a request that is not urgent lets those pass that come so much later.
-            linger_share: of an engine call's time, for which the engine waits after it, at most, until as
-                many prompts are there as were in it. Whoever had an answer may ask again at once; the first
-                of them would be a batch alone, and all others wait for that.
+            linger_share: of an engine call's time, for which the next one is put off at most, until as many
+                prompts wait as there were. A call costs something for itself, not for each prompt alone; and
+                the first of those that ask again would be in one alone, while all others wait.
             noted: told of each engine call.
             clock: seconds.
         """
         self._line: Line[tuple[_Request[AskT, Result], AskT]] = Line(max_tokens)
         self._patience_s = patience_s
         self._linger_share = linger_share
+        self._company = _Company()
         self._noted = noted
         self._clock = clock
         self._arrival = asyncio.Event()
@@ -214,34 +230,44 @@ class Batcher(Generic[AskT, Result]):
         return not request.future.done()
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while places := self._line.take(self._is_wanted):
-            batch = [place.item for place in places]
-            for request, _ in batch:
-                request.unanswered -= 1
-            began = self._busy_since = self._clock()
-            try:
-                outcomes = await loop.run_in_executor(self._thread, _answer, batch)
-            finally:
-                self._busy_since = None
-            took_s = self._clock() - began
-            for request, outcome in outcomes.items():
-                self._settle(request, outcome)
-            self._note(
-                EngineCall(
-                    asks=len(batch),
-                    tokens=sum(place.tokens for place in places),
-                    waited_s=began - min(place.since for place in places),
-                    took_s=took_s,
-                )
-            )
-            await self._linger(len(batch), self._linger_share * took_s)
+        while len(self._line):
+            await self._linger()
+            if places := self._line.take(self._is_wanted):
+                await self._call(places)
 
-    async def _linger(self, prompts: int, most_s: float) -> None:
-        """Until so many wait, but not for long."""
+    async def _call(self, places: Sequence[Place[tuple[_Request[AskT, Result], AskT]]]) -> None:
+        batch = [place.item for place in places]
+        for request, _ in batch:
+            request.unanswered -= 1
+        began = self._busy_since = self._clock()
+        try:
+            outcomes = await asyncio.get_running_loop().run_in_executor(self._thread, _answer, batch)
+        finally:
+            self._busy_since = None
+        ended = self._clock()
+        took_s = ended - began
+        self._company = _Company(
+            len(batch) + len(self._line), self._linger_share * took_s, until=ended + took_s
+        )
+        for request, outcome in outcomes.items():
+            self._settle(request, outcome)
+        self._note(
+            EngineCall(
+                asks=len(batch),
+                tokens=sum(place.tokens for place in places),
+                waited_s=began - min(place.since for place in places),
+                took_s=took_s,
+            )
+        )
+
+    async def _linger(self) -> None:
+        """Put the next engine call off until all are there again, but not for long."""
+        company = self._company
+        if self._clock() >= company.until:
+            return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(most_s):
-                while len(self._line) < prompts:
+            async with asyncio.timeout(company.worth_s):
+                while len(self._line) < company.prompts and not self._line.is_full:
                     self._arrival.clear()
                     await self._arrival.wait()
 

@@ -40,14 +40,21 @@ class Line(Generic[Item]):
             max_tokens: that are taken at once; one larger item is taken alone.
         """
         self._max_tokens = max_tokens
+        self._tokens = 0
         self._heap: list[tuple[float, int, Place[Item]]] = []
         self._count = itertools.count()
 
     def __len__(self) -> int:
         return len(self._heap)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many tokens wait as are taken at once."""
+        return self._tokens >= self._max_tokens
+
     def add(self, place: Place[Item]) -> None:
         """Let one wait."""
+        self._tokens += place.tokens
         heapq.heappush(self._heap, (place.turn, next(self._count), place))
 
     def take(self, is_wanted: Callable[[Item], bool]) -> list[Place[Item]]:
@@ -60,6 +67,7 @@ class Line(Generic[Item]):
         while self._heap:
             entry = heapq.heappop(self._heap)
             place = entry[2]
+            self._tokens -= place.tokens
             if not is_wanted(place.item):
                 continue
             if taken and place.kind != taken[0].kind:
@@ -71,5 +79,6 @@ class Line(Generic[Item]):
             taken.append(place)
             room -= place.tokens
         for entry in kept:
+            self._tokens += entry[2].tokens
             heapq.heappush(self._heap, entry)
         return taken

@@ -258,11 +258,74 @@ def test_engine_waits_a_little_for_those_that_ask_again() -> None:
         house.now = 200
         house.engine.free.set()
         await first
+        await asyncio.sleep(0.01)  # nobody is there: the wait begins with the first
         again = [house.ask([4])]
         await asyncio.sleep(0.01)
         again.append(house.ask([5]))
         assert list(await asyncio.gather(*again)) == [[8], [10]]
         assert house.engine.batches[-1] == [4, 5]
+        house.batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_those_who_waited_behind_a_call_and_those_that_were_in_it_come_together() -> None:
+    """Else the half in the engine and the half in the line never share a call."""
+
+    async def scenario() -> None:
+        house = House()
+        first = await house.held()
+        second = house.ask([2])
+        await house.waiting(1)
+        house.now = 200
+        house.engine.free.set()
+        await first
+        third = house.ask([3])
+        assert list(await asyncio.gather(second, third)) == [[4], [6]]
+        assert house.engine.batches == [[1], [2, 3]]
+        house.batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_next_round_of_a_request_is_not_waited_for_twice() -> None:
+    async def scenario() -> None:
+        house = House()
+        first = await house.held([1], [2])
+        house.now = 200
+        house.engine.free.set()
+        assert await asyncio.wait_for(first, 5) == [2, 4]  # a wait for a second one would take 20 s
+        house.batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_engine_waits_for_nobody_when_its_call_is_full() -> None:
+    async def scenario() -> None:
+        house = House(max_tokens=2)
+        first = await house.held([1, 2])
+        others = [house.ask([value]) for value in (3, 4, 5)]
+        await house.waiting(3)
+        house.now = 200
+        house.engine.free.set()
+        await first
+        await asyncio.wait_for(asyncio.gather(*others[:2]), 5)
+        assert house.engine.batches[:2] == [[1, 2], [3, 4]]
+        others[2].cancel()
+        house.batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_engine_waits_for_nobody_long_after_a_call() -> None:
+    async def scenario() -> None:
+        house = House()
+        first = await house.held([1, 2])
+        house.now = 200
+        house.engine.free.set()
+        await first
+        house.now = 401
+        assert await asyncio.wait_for(house.ask([3]), 5) == [6]
         house.batcher.close()
 
     asyncio.run(scenario())

@@ -18,6 +18,7 @@ from adcraft.errors import SettingsError
 from adcraft.settings import load_settings
 from serve_app import app
 from serve_app.args import ServeArgs
+from serve_app.fewest_first import FewestFirst
 from serve_app.scaling.capacity_file import Capacity, Machine, capacity_path, engine_settings, write_capacity
 
 YAML = Path(app.__file__).with_name("serve.local.yaml")
@@ -56,6 +57,8 @@ def test_shipped_yaml_builds_by_serves_own_way_and_listens_here_alone() -> None:
     assert application["import_path"] == "serve_app.app:build_app"
     deployments = built(built_by_serve(application["args"]))
     assert set(deployments) == {"ingress", "generator", "control"}
+    router = deployments["generator"]._deployment_config.request_router_config
+    assert router.get_request_router_class() is FewestFirst
 
 
 def test_shipped_yaml_names_every_key_with_its_default() -> None:

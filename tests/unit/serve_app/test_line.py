@@ -43,6 +43,18 @@ def test_the_budget_is_kept_and_a_larger_one_goes_alone() -> None:
     assert take(line) == [5]
 
 
+def test_line_is_full_when_as_many_tokens_wait_as_are_taken_at_once() -> None:
+    assert not line_of(place(1, tokens=6)).is_full
+    line = line_of(place(1, tokens=6), place(2, tokens=4, kind="b"))
+    assert line.is_full
+    assert take(line) == [1]
+    line.add(place(3, tokens=6))
+    assert line.is_full
+    assert take(line, gone=frozenset({2})) == [3]
+    line.add(place(4, tokens=9))
+    assert take(line) == [4]
+
+
 def test_whoever_is_gone_takes_no_room() -> None:
     line = line_of(place(1, tokens=9), place(2, tokens=9), place(3, tokens=9))
     assert take(line, gone=frozenset({1, 2})) == [3]
