@@ -48,6 +48,7 @@ def build_app(args: ServeArgs) -> Application:
         "health_check_timeout_s": _HEALTH_CHECK_TIMEOUT_S,
         "graceful_shutdown_timeout_s": settings.request_timeout_s + _DRAIN_MARGIN_S,
         "graceful_shutdown_wait_loop_s": 0.5,
+        "logging_config": {"enable_access_log": False},  # each request is logged once, by the ingress
     }
     generator = serve.deployment(
         name="generator",

@@ -1,4 +1,6 @@
-"""Ray Serve as it comes, with a deployment that does nothing."""
+"""Ray Serve as it comes, with a deployment that does nothing. It takes as many requests at a time as there are
+callers: with Serve's default of five, all others wait for its proxy to try again, ever more seldom.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,8 @@ from typing import Any
 
 from benchmarks.serving.peers.arguments import peer_arguments
 from benchmarks.serving.peers.ray_serve import serve_until_stopped
+
+_ONGOING = 128
 
 
 def build() -> Any:
@@ -16,7 +20,7 @@ def build() -> Any:
         async def __call__(self) -> dict[str, str]:
             return {"status": "ok"}
 
-    return serve.deployment()(Health).bind()
+    return serve.deployment(max_ongoing_requests=_ONGOING)(Health).bind()
 
 
 if __name__ == "__main__":
