@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from ray.serve.request_router import RequestRouter
+from ray.serve.request_router import FIFOMixin, RequestRouter
 
 if TYPE_CHECKING:
     from ray.serve.request_router import PendingRequest, ReplicaID, RunningReplica
@@ -28,8 +28,12 @@ def fewest_first(replicas: Iterable[Name], at_work: Mapping[Name, int]) -> list[
     return sorted(shuffled, key=lambda replica: at_work.get(replica, 0))
 
 
-class FewestFirst(RequestRouter):
-    """Counts what is sent and what comes back. What has no room, as Serve knows, is passed over."""
+class FewestFirst(FIFOMixin, RequestRouter):
+    """Counts what is sent and what comes back. What has no room, as Serve knows, is passed over.
+
+    First in, first out: else Serve finds a call by its request's id, which all calls for one batch share, and
+    looks for a replica for all but the last of them for ever.
+    """
 
     def initialize_state(self, **kwargs: object) -> None:
         """Serve's hook for the start."""
@@ -42,6 +46,7 @@ class FewestFirst(RequestRouter):
         by_id = {replica.replica_id: replica for replica in candidate_replicas}
         order = fewest_first(by_id, self._at_work)
         if order and pending_request is not None:
+            pending_request.routing_context.should_backoff = True  # else Serve tries again without a pause
             # It is sent a moment later. Those that are chosen for meanwhile should know of it.
             self._at_work[order[0]] += 1
             pending_request.future.add_done_callback(lambda _: self._one_less(order[0]))

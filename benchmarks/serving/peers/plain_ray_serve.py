@@ -1,5 +1,7 @@
-"""Ray Serve as it comes, with a deployment that does nothing. It takes as many requests at a time as there are
-callers: with Serve's default of five, all others wait for its proxy to try again, ever more seldom.
+"""Ray Serve as it comes, with a deployment that does nothing.
+
+It takes as many requests at a time as there are callers: with Serve's default of five, all others wait until
+its proxy tries again, which it does ever more seldom.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ray.serve._private.common import DeploymentHandleSource, DeploymentID, ReplicaID, RequestMetadata
 from ray.serve._private.request_router.common import PendingRequest
+from ray.serve.request_router import FIFOMixin
 
 from serve_app.fewest_first import FewestFirst, fewest_first
 
@@ -25,8 +26,10 @@ class Replica:
     replica_id: ReplicaID
     max_ongoing_requests: int = 1000
     queue: int = 0
+    times_asked: int = 0
 
     async def get_queue_len(self, *, deadline_s: float) -> int:
+        self.times_asked += 1
         return self.queue
 
 
@@ -38,13 +41,13 @@ class House:
             Replica(ReplicaID(f"replica-{number}", DEPLOYMENT), room) for number in range(replicas)
         ]
         source = DeploymentHandleSource.REPLICA
-        self.router = FewestFirst(DEPLOYMENT, source, use_replica_queue_len_cache=True)
+        self.router = FewestFirst(DEPLOYMENT, source, use_replica_queue_len_cache=True)  # type: ignore[no-untyped-call]
         self.router.initialize_state()
         self.router.update_replicas(self.replicas)
         self._ids = iter(range(1_000_000))
 
-    async def send(self) -> ReplicaID:
-        number = str(next(self._ids))
+    async def send(self, request_id: str = "") -> ReplicaID:
+        number = request_id or str(next(self._ids))
         request = PendingRequest(args=[], kwargs={}, metadata=RequestMetadata(number, number))
         chosen = (await self.router._choose_replica_for_request(request)).replica_id
         self.router.on_send_request(chosen)
@@ -90,6 +93,18 @@ def test_requests_that_come_at_once_are_shared_out_evenly(replicas: int) -> None
     asyncio.run(scenario())
 
 
+def test_all_calls_of_one_request_are_sent() -> None:
+    """They share its id. A router that is not first in, first out would look for replicas for ever."""
+    assert issubclass(FewestFirst, FIFOMixin)  # if not, what follows would have no end
+
+    async def scenario() -> None:
+        house = House(2)
+        sent = await asyncio.wait_for(asyncio.gather(*(house.send("batch") for _ in range(8))), 10)
+        assert sorted(Counter(sent).values()) == [4, 4]
+
+    asyncio.run(scenario())
+
+
 def test_replica_without_room_is_passed_over() -> None:
     async def scenario() -> None:
         house = House(2, room=3)
@@ -101,14 +116,15 @@ def test_replica_without_room_is_passed_over() -> None:
     asyncio.run(scenario())
 
 
-def test_request_that_is_given_up_before_it_is_sent_counts_no_more() -> None:
+def test_request_that_finds_no_room_is_tried_again_and_counts_no_more_when_it_is_given_up() -> None:
     async def scenario() -> None:
         house = House(2, room=3)
         for replica in house.replicas:
             replica.queue = 3
             house.router.on_new_queue_len_info(replica.replica_id, replica.queue)
         waiting = asyncio.create_task(house.send())
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
+        assert max(replica.times_asked for replica in house.replicas) < 20  # it pauses between two attempts
         waiting.cancel()
         await asyncio.wait([waiting])
         await asyncio.sleep(0)
