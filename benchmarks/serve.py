@@ -99,7 +99,7 @@ def _print_cpu(results: Results) -> None:
     for column in ("side", "process", "ms"):
         table.add_column(column, justify="right" if column == "ms" else "left")
     for side, role, spent in cpu_rows(results):
-        table.add_row(side, role, f"{spent:.2f}")
+        table.add_row(side, role, f"{spent:.3g}")
     Console(width=None if os.isatty(1) else 160).print(table)
 
 

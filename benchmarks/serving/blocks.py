@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.serving import sides
 from benchmarks.serving.asking import Asked
 from benchmarks.serving.bench_model import BenchModel
-from benchmarks.serving.client import Load
+from benchmarks.serving.client import Load, Outcome
+from benchmarks.serving.engine_calls import engine_calls
 from benchmarks.serving.figures import Figures
 from benchmarks.serving.processes import Server
 from benchmarks.serving.results import Results
@@ -20,6 +21,7 @@ from benchmarks.serving.sides import Side
 BUSY, PROFILED = 64, 64
 """Callers of the lines about throughput, and with which CPU time is read."""
 RAW = "raw engine"
+BATCH = "prompts an engine call"
 HEALTH, CACHED = "/health", "cached"
 _WARM_UP, _WARM_CALLERS = 64, 16
 _ASKED, _ALONE, _WAVES, _MOST = 512, 40, 16, 1024
@@ -76,6 +78,7 @@ def raw(plan: Plan, results: Results, seed: int) -> None:
     rate = len(batches) / made.seconds
     results.figures[RAW, BUSY].append(Figures(rate, 0, 0, 0))
     results.figures[RAW, 1].append(Figures.of_latencies(made.single_ms, sum(made.single_ms) / 1000))
+    results.cpu_ms[RAW].append({"engine": 1000 * made.cpu_s / len(batches)})
     results.texts[RAW] |= dict(zip(batches, made.texts, strict=True))
     _say(f"{RAW}: {rate:.1f}/s in {made.compute_type}, alone {results.figures[RAW, 1][-1].p50:.0f} ms")
 
@@ -156,13 +159,16 @@ def _measure(
     for each in callers:
         numbers = _shuffled(plan.of(each), seed)
         numbers = numbers[: max(each, _FEWEST, round(len(numbers) * side.share))]
+        calls = engine_calls(server) if each == PROFILED and side.settings is not None else None
         before = server.cpu()
         outcome = sides.load(server, [plan.asked[i] for i in numbers], each)
         if each == PROFILED:
-            spent = {role: seconds - before.get(role, 0.0) for role, seconds in server.cpu().items()}
-            spent["client"] = outcome.cpu_s
-            per_request = {role: 1000 * seconds / len(numbers) for role, seconds in spent.items()}
-            results.cpu_ms[side.name].append(per_request)
+            results.cpu_ms[side.name].append(_cpu_ms(before, server, outcome))
+        if calls:
+            more = engine_calls(server)
+            results.scalars[f"{side.name}: {BATCH}"].append(
+                (more.prompts - calls.prompts) / (more.calls - calls.calls)
+            )
         figures = Figures.of(outcome)
         results.figures[side.name, each].append(figures)
         results.texts[side.name] |= dict(zip(numbers, outcome.texts, strict=True))
@@ -178,9 +184,18 @@ def _measure(
 
 def _plain(server: Server, path: str, name: str, plan: Plan, results: Results) -> None:
     count = round(_PLAIN_REQUESTS * plan.scale)
+    before = server.cpu()
     outcome = sides.send(Load(server.port, path, BUSY, [None] * count, limit_s=_PLAIN_LIMIT_S))
+    results.cpu_ms[name].append(_cpu_ms(before, server, outcome))
     results.figures[name, BUSY].append(Figures.of(outcome))
     _say(f"{name}: {outcome.per_second:.0f}/s")
+
+
+def _cpu_ms(before: Mapping[str, float], server: Server, outcome: Outcome) -> dict[str, float]:
+    """Of one request, by role."""
+    spent = {role: seconds - before.get(role, 0.0) for role, seconds in server.cpu().items()}
+    spent["client"] = outcome.cpu_s
+    return {role: 1000 * seconds / len(outcome.latencies_ms) for role, seconds in spent.items()}
 
 
 def _shuffled(numbers: Sequence[int], seed: int) -> list[int]:

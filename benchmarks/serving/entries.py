@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from benchmarks.report import Entry
 from benchmarks.serving import sides
-from benchmarks.serving.blocks import BUSY, CACHED, GPU_CALLERS, HEALTH, OFFLINE, RAW
+from benchmarks.serving.blocks import BATCH, BUSY, CACHED, GPU_CALLERS, HEALTH, OFFLINE, RAW
 from benchmarks.serving.figures import share_alike
 from benchmarks.serving.results import Results
 
@@ -170,6 +170,9 @@ def _texts(results: Results) -> Iterator[Entry]:
 
 
 def _reported(results: Results) -> Iterator[Entry]:
+    for ours in (sides.ADCRAFT, sides.ONE_REPLICA, sides.CUT):
+        if found := results.scalars.get(f"{ours.name}: {BATCH}"):
+            yield reported(f"{ours.name}, {BUSY} callers, {BATCH}", statistics.median(found), len(found))
     for side, callers in sorted(results.figures, key=itemgetter(1)):
         figures = results.median(side, callers)
         if figures and figures.p50:

@@ -34,12 +34,14 @@ class RawOutcome:
 
     Attributes:
         seconds: for all records in batches.
+        cpu_s: of all processes, meanwhile.
         texts: of each of them.
         single_ms: of each record that was written for alone.
         compute_type: of the engine.
     """
 
     seconds: float
+    cpu_s: float
     texts: list[str]
     single_ms: list[float]
     compute_type: str
@@ -62,7 +64,7 @@ def run(bundle: Path, records: Sequence[dict[str, str]], singles: Sequence[dict[
         worker.start()
     ready.wait()
     begun = time.perf_counter()
-    written = dict(queue.get() for _ in workers)
+    written = {number: (texts, cpu_s) for number, texts, cpu_s in (queue.get() for _ in workers)}
     seconds = time.perf_counter() - begun
     alone.wait()
     single_ms, compute_type = queue.get()
@@ -70,8 +72,9 @@ def run(bundle: Path, records: Sequence[dict[str, str]], singles: Sequence[dict[
         worker.join()
     texts = [""] * len(records)
     for each in range(processes):
-        texts[each::processes] = written[each]
-    return RawOutcome(seconds, texts, single_ms, compute_type)
+        texts[each::processes] = written[each][0]
+    cpu_s = sum(cpu_s for _, cpu_s in written.values())
+    return RawOutcome(seconds, cpu_s, texts, single_ms, compute_type)
 
 
 def _write(
@@ -88,7 +91,9 @@ def _write(
     generator.generate(records[:BATCH])
     ready.wait()
     batches = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
-    queue.put((number, [made.texts[0] for batch in batches for made in generator.generate(batch)]))
+    cpu = time.process_time()
+    texts = [made.texts[0] for batch in batches for made in generator.generate(batch)]
+    queue.put((number, texts, time.process_time() - cpu))
     alone.wait()
     if number:
         return

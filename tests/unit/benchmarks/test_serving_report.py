@@ -12,9 +12,10 @@ from benchmarks.report import Entry
 from benchmarks.serving import sides
 from benchmarks.serving.asking import Asked, sized
 from benchmarks.serving.bench_model import BenchModel
-from benchmarks.serving.blocks import BUSY, CACHED, HEALTH, OFFLINE, RAW, Plan, needed
+from benchmarks.serving.blocks import BATCH, BUSY, CACHED, HEALTH, OFFLINE, RAW, Plan, needed
 from benchmarks.serving.client import Outcome
 from benchmarks.serving.deploy import deployed
+from benchmarks.serving.engine_calls import EngineCalls, parse
 from benchmarks.serving.entries import OURS, cpu_rows, entries
 from benchmarks.serving.figures import Figures, medians, percentile, share_alike
 from benchmarks.serving.processes import role
@@ -190,6 +191,23 @@ def test_where_the_time_of_a_request_goes() -> None:
         (OURS, "ingress", 0.0),
         (OURS, "all", 32.0),
     ]
+
+
+def test_prompts_and_calls_are_read_from_the_applications_metrics() -> None:
+    text = """# TYPE adcraft_engine_batch_prompts histogram
+adcraft_engine_batch_prompts_bucket{le="1.0"} 1
+adcraft_engine_batch_prompts_bucket{le="+Inf"} 3
+adcraft_engine_batch_prompts_sum 65
+adcraft_engine_batch_prompts_count 3
+adcraft_items_total{outcome="ok"} 65
+"""
+    assert parse(text) == EngineCalls(65, 3)
+
+
+def test_batches_are_told() -> None:
+    results = Results()
+    results.scalars[f"{OURS}: {BATCH}"] += [29.0, 31.0, 30.0]
+    assert [(entry.value, entry.goal) for entry in entries(results)] == [(30.0, None)]
 
 
 def test_the_shipped_yaml_is_deployed_with_the_benchmarks_model(tmp_path: Path) -> None:
