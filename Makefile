@@ -124,7 +124,7 @@ bench-engine: setup ## Generating, beside transformers
 bench-generate: setup ## A whole catalogue, beside the engines alone
 bench-guardrails: setup ## Checking copy, beside writing it
 bench-copies: setup ## 10,000 texts for all placements, audited one by one; ARGS="--feed products.csv"
-bench-serve: setup ## The HTTP application, beside its engine and what a user would build instead; an hour
+bench-serve: setup ## The HTTP application, beside its engine and what a user would build instead; 40 minutes
 
 bench-prepare bench-train bench-engine bench-generate bench-guardrails bench-copies bench-serve: bench-%:
 	$(PYTHON) -m benchmarks.$* $(ARGS)

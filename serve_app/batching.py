@@ -101,12 +101,12 @@ class _Company:
     """Whom an engine call leaves behind: whoever had an answer may ask again at once.
 
     Attributes:
-        prompts: that were in the call or waited behind it.
+        requests: that had a prompt in the call, or waited behind it.
         worth_s: how long it is worth waiting until there are so many again.
         until: by the clock; who comes later has nothing to do with that call.
     """
 
-    prompts: int = 0
+    requests: int = 0
     worth_s: float = 0.0
     until: float = 0.0
 
@@ -138,8 +138,8 @@ class Batcher(Generic[AskT, Result]):
             max_tokens: in one engine call, read and written at most; a larger prompt goes alone.
             patience_s: a request that is not urgent lets those pass that come so much later.
             linger_share: of an engine call's time, for which the next one is put off at most, until as many
-                prompts wait as there were. A call costs something for itself, not for each prompt alone; and
-                the first of those that ask again would be in one alone, while all others wait.
+                requests are there as there were. A call costs something for itself, not for each prompt
+                alone; and the first of those that ask again would be in one alone, while all others wait.
             noted: told of each engine call.
             clock: seconds.
         """
@@ -246,9 +246,7 @@ class Batcher(Generic[AskT, Result]):
             self._busy_since = None
         ended = self._clock()
         took_s = ended - began
-        self._company = _Company(
-            len(batch) + len(self._line), self._linger_share * took_s, until=ended + took_s
-        )
+        self._company = _Company(len(self._requests), self._linger_share * took_s, until=ended + took_s)
         for request, outcome in outcomes.items():
             self._settle(request, outcome)
         self._note(
@@ -267,7 +265,7 @@ class Batcher(Generic[AskT, Result]):
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(company.worth_s):
-                while len(self._line) < company.prompts and not self._line.is_full:
+                while len(self._requests) < company.requests and not self._line.is_full:
                     self._arrival.clear()
                     await self._arrival.wait()
 
@@ -280,12 +278,14 @@ class Batcher(Generic[AskT, Result]):
     def _settle(self, request: _Request[AskT, Result], outcome: _Outcome[AskT, Result]) -> None:
         if request.future.done():
             return
+        if outcome.asks:
+            self._queue(request, outcome.asks)
+            return
+        self._requests.discard(request)
         if outcome.error:
             request.future.set_exception(outcome.error)
-        elif outcome.result:
-            request.future.set_result(outcome.result[0])
         else:
-            self._queue(request, outcome.asks)
+            request.future.set_result(outcome.result[0])
 
 
 def _answer(

@@ -254,16 +254,17 @@ def test_engine_waits_a_little_for_those_that_ask_again() -> None:
 
     async def scenario() -> None:
         house = House()
-        first = await house.held([1, 2])
+        second = house.ask([2])
+        await house.held()
         house.now = 200
         house.engine.free.set()
-        await first
+        await second
         await asyncio.sleep(0.01)  # nobody is there: the wait begins with the first
         again = [house.ask([4])]
         await asyncio.sleep(0.01)
         again.append(house.ask([5]))
         assert list(await asyncio.gather(*again)) == [[8], [10]]
-        assert house.engine.batches[-1] == [4, 5]
+        assert house.engine.batches == [[2, 1], [4, 5]]
         house.batcher.close()
 
     asyncio.run(scenario())
@@ -288,13 +289,18 @@ def test_those_who_waited_behind_a_call_and_those_that_were_in_it_come_together(
     asyncio.run(scenario())
 
 
-def test_next_round_of_a_request_is_not_waited_for_twice() -> None:
+@pytest.mark.parametrize("rounds", [([1], [2]), ([1, 2, 3], [4])])
+def test_next_round_of_an_only_request_waits_for_nobody(rounds: tuple[list[int], ...]) -> None:
+    """However many prompts its last round had. A wait would take 20 s."""
+
     async def scenario() -> None:
         house = House()
-        first = await house.held([1], [2])
+        first = await house.held(*rounds)
         house.now = 200
         house.engine.free.set()
-        assert await asyncio.wait_for(first, 5) == [2, 4]  # a wait for a second one would take 20 s
+        await asyncio.wait_for(first, 5)
+        assert await asyncio.wait_for(house.ask([9]), 5) == [18]
+        assert house.engine.batches == [*rounds, [9]]
         house.batcher.close()
 
     asyncio.run(scenario())
@@ -320,10 +326,11 @@ def test_engine_waits_for_nobody_when_its_call_is_full() -> None:
 def test_engine_waits_for_nobody_long_after_a_call() -> None:
     async def scenario() -> None:
         house = House()
-        first = await house.held([1, 2])
+        second = house.ask([2])
+        await house.held()
         house.now = 200
         house.engine.free.set()
-        await first
+        await second
         house.now = 401
         assert await asyncio.wait_for(house.ask([3]), 5) == [6]
         house.batcher.close()
