@@ -116,12 +116,14 @@ class RunInputs:
 
     @cached_property
     def splits(self) -> dict[str, EncodedSplit]:
-        """The training splits as the base's token ids. A teacher writes what is learnt from, not what the
-        training is validated by.
+        """The training splits as the base's token ids. A teacher writes what is learnt from, and what the
+        training is validated by: by the dataset's own texts a student seems to get worse as it gets like its
+        teacher.
         """
         splits = encode(self._dataset, self.workload, self.tokenizer, self.prompt, self._storage / "encoded")
         if self._teacher:
-            splits["train"] = taught_split(self._teacher, splits["train"], self._storage / "taught")
+            taught = self._storage / "taught"
+            splits = {name: taught_split(self._teacher, split, taught) for name, split in splits.items()}
         return splits
 
     @cached_property

@@ -61,6 +61,7 @@ def test_a_student_learns_its_teachers_texts_and_is_challenger(trained: TrainedH
     assert run.data.tags["adcraft.teacher_layers"] == "0 2"
 
     written = sorted((tmp_path / "train" / "taught").glob("*/*.parquet"))
+    assert len({file.parent for file in written}) == 2  # a student is validated by its teacher's texts too
     taught = [row for file in written for row in pq.read_table(file).to_pylist()]
     codec = TextCodec.load(teacher.tokenizer)
     sources = [row["source"] for row in taught[:8]]
